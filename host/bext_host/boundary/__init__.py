@@ -1,0 +1,23 @@
+"""The boundary: the host functions that guests import, against their linear memory."""
+
+from .bridge import TracerBridge
+from .check import ModuleItem, ModuleRefused, ModuleReport, check_module, inspect_module
+from .engine import EngineUnavailable, engine, engine_reason
+from .parents import RemoteParents
+from .scope import TracerScope
+from .stats import ScopeStats
+
+__all__ = [
+    "EngineUnavailable",
+    "ModuleItem",
+    "ModuleRefused",
+    "ModuleReport",
+    "RemoteParents",
+    "ScopeStats",
+    "TracerBridge",
+    "TracerScope",
+    "check_module",
+    "engine",
+    "engine_reason",
+    "inspect_module",
+]

@@ -1,0 +1,112 @@
+"""ContainedTracer: any TracerPlugin, called so that nothing it does reaches the guest or the embedder (ABI.md, "Tracers that fail").
+
+An exception is counted and logged once for each operation and type; a result that is no SpanHandle becomes INVALID. Only what must stop
+the program passes: KeyboardInterrupt and SystemExit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from bext_abi import (
+    AttrValue,
+    HostTracerPlugin,
+    SpanEvent,
+    SpanHandle,
+    SpanStart,
+    SpanStatus,
+    TracerPlugin,
+)
+
+logger = logging.getLogger("bext_host.tracer")
+
+STOPS_THE_PROGRAM: Final = (KeyboardInterrupt, SystemExit)
+
+
+class ContainedTracer:
+    """A TracerPlugin behind a wall. `on_error` is called once for each call that failed."""
+
+    def __init__(self, tracer: TracerPlugin, on_error: Callable[[], None]) -> None:
+        self.tracer = tracer
+        self._on_error = on_error
+        self._logged: set[tuple[str, type[BaseException]]] = set()
+        self._host_tracer = tracer if isinstance(tracer, HostTracerPlugin) else None
+
+    def start_span(self, span: SpanStart) -> SpanHandle | None:
+        """The tracer's handle, one that is invalid as INVALID; None where the tracer failed."""
+        try:
+            handle = self.tracer.start_span(span)
+        except BaseException as error:  # noqa: BLE001  # contained, that is what this class is for
+            self.failed("start_span", error)
+            return None
+        if not isinstance(handle, SpanHandle):
+            self.failed("start_span", TypeError(f"start_span returned {type(handle).__name__}, not SpanHandle"))
+            return None
+        return SpanHandle.INVALID if handle.is_invalid else handle
+
+    def set_attribute(self, span: SpanHandle, key: str, value: AttrValue) -> bool:
+        """True where the tracer took it."""
+        return self._call("set_attribute", lambda: self.tracer.set_attribute(span, key, value))
+
+    def set_status(self, span: SpanHandle, status: SpanStatus) -> bool:
+        """True where the tracer took it."""
+        return self._call("set_status", lambda: self.tracer.set_status(span, status))
+
+    def add_event(self, span: SpanHandle, event: SpanEvent) -> bool:
+        """True where the tracer took it."""
+        return self._call("add_event", lambda: self.tracer.add_event(span, event))
+
+    def end_span(self, span: SpanHandle, end_time_unix_nanos: int | None = None) -> bool:
+        """True where the tracer took it."""
+        return self._call("end_span", lambda: self.tracer.end_span(span, end_time_unix_nanos))
+
+    def record_host(
+        self,
+        span: SpanHandle,
+        *,
+        attributes: Mapping[str, AttrValue] | None = None,
+        events: Sequence[SpanEvent] = (),
+        status: SpanStatus | None = None,
+    ) -> None:
+        """The host's own facts and verdict: by HostTracerPlugin where the tracer is one, else by the plain methods."""
+        host = self._host_tracer
+        if host is not None:
+            self._call("record_host", lambda: host.record_host(span, attributes=attributes, events=events, status=status))
+            return
+        for key, value in (attributes or {}).items():
+            self.set_attribute(span, key, value)
+        for event in events:
+            self.add_event(span, event)
+        if status is not None:
+            self.set_status(span, status)
+
+    def add_dropped(self, span: SpanHandle, *, attributes: int = 0, events: int = 0) -> None:
+        """Tell a HostTracerPlugin what was dropped of an open span; other tracers have no place for it."""
+        host = self._host_tracer
+        if host is not None:
+            self._call("add_dropped", lambda: host.add_dropped(span, attributes=attributes, events=events))
+
+    def failed(self, operation: str, error: BaseException) -> None:
+        """Count the error, and log it the first time; raises it again where it must stop the program."""
+        if isinstance(error, STOPS_THE_PROGRAM):
+            raise error
+        self._on_error()
+        kind = (operation, type(error))
+        if kind not in self._logged:
+            self._logged.add(kind)
+            logger.error(
+                "tracer %s failed in %s; further errors of this kind are only counted",
+                type(self.tracer).__name__,
+                operation,
+                exc_info=error,
+            )
+
+    def _call(self, operation: str, call: Callable[[], None]) -> bool:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001  # contained, that is what this class is for
+            self.failed(operation, error)
+            return False
+        return True

@@ -1,0 +1,226 @@
+"""The reference engine: the six imports in pure Python on wasmtime's public API, the executable specification of the boundary.
+
+Nothing a guest passes traps it or raises. wasmtime keeps an exception that a host function raised in one global of the process, so none
+may cross its trampoline; the one that does, to stop the program, carries nothing, and the original waits in the scope.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from bext_abi import TRACER_IMPORT_MODULE, DropReason, SpanHandle
+from bext_abi.constants import FUEL_PER_CALL, HANDLE_SIZE, MAX_TIME_UNIX_NANOS
+from bext_host.limits import Limits
+from wasmtime import Caller, Linker, Memory, Store, WasmtimeError
+
+from .contained import STOPS_THE_PROGRAM
+from .drops import Dropped
+from .rules import CallRules
+from .signatures import IMPORTS
+from .span_table import SpanTable, TrackedSpan
+from .stats import ScopeStats
+
+logger = logging.getLogger("bext_host.boundary")
+
+_U32: Final = 2**32 - 1
+_U64: Final = 2**64 - 1
+
+
+class GuestStopped(Exception):
+    """Stops the guest because the program must stop; `TracerScope.raise_pending` raises what was really raised."""
+
+
+class GuestMemory:
+    """The caller's exported memory, bounds checked in Python's unbounded ints before anything is touched.
+
+    Holds no pointer: the memory may grow, and so move, between two uses.
+    """
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._memory = caller.get("memory")
+
+    def require(self, offset: int, length: int) -> Memory:
+        """The memory, where `offset` to `offset + length` lies in it; else Dropped. A memory that is no usable one has no range."""
+        memory = self._memory
+        if not isinstance(memory, Memory) or memory.type(self._caller).is_64:
+            raise Dropped(DropReason.OUT_OF_BOUNDS)
+        if offset + length > memory.data_len(self._caller):
+            raise Dropped(DropReason.OUT_OF_BOUNDS)
+        return memory
+
+    def read(self, offset: int, length: int) -> bytes:
+        """A copy of the bytes."""
+        return bytes(self.require(offset, length).read(self._caller, offset, offset + length))
+
+    def write_handle(self, offset: int, handle: SpanHandle) -> None:
+        """Write the 24 bytes of a handle."""
+        self.require(offset, HANDLE_SIZE).write(self._caller, handle.to_bytes(), offset)
+
+
+def _store_address(caller: Caller) -> int:
+    """Which store a call comes from: unique among the stores that are alive."""
+    return ctypes.cast(caller._context(), ctypes.c_void_p).value or 0  # noqa: SLF001  # no public name for it
+
+
+class ReferenceCalls:
+    """The host functions of one scope."""
+
+    def __init__(
+        self,
+        rules: CallRules,
+        table: SpanTable,
+        stats: ScopeStats,
+        limits: Limits,
+        stop: Callable[[BaseException], None],
+    ) -> None:
+        self._rules = rules
+        self._table = table
+        self._stats = stats
+        self._limits = limits
+        self._stop = stop
+        self._store: int | None = None
+        self._fuel_is_on = False
+        self._warned_of_store = False
+
+    def define_in(self, linker: Linker) -> None:
+        """Define the six imports in `linker`. Raises ValueError where one of them is defined there already."""
+        operations: dict[str, Callable[..., int | None]] = {
+            "start_span": self._start_span,
+            "set_attribute": self._recording("set_attribute", self._rules.set_attribute),
+            "set_status": self._recording("set_status", self._rules.set_status),
+            "add_event": self._recording("add_event", self._rules.add_event),
+            "end_span": self._end_span,
+            "current_span": self._current_span,
+        }
+        for name, signature in IMPORTS.items():
+            function = self._guarded(name, operations[name], 0 if signature.results else None)
+            try:
+                linker.define_func(TRACER_IMPORT_MODULE, name, signature.func_type(), function, access_caller=True)
+            except WasmtimeError as error:
+                raise ValueError(
+                    f"this linker already has {TRACER_IMPORT_MODULE}.{name}: give each plugin instance a linker of its own"
+                ) from error
+
+    def _guarded(
+        self, name: str, operation: Callable[..., int | None], dropped_result: int | None
+    ) -> Callable[..., int | None]:
+        """`operation` as a host function: a drop is counted, and no exception leaves but the one that stops the guest."""
+
+        def host_call(caller: Caller, *arguments: int) -> int | None:
+            self._stats.calls[name] += 1
+            try:
+                return operation(caller, *arguments)
+            except Dropped as dropped:
+                self._stats.drop(dropped.reason)
+            except STOPS_THE_PROGRAM as error:
+                self._stop(error)
+                raise GuestStopped from None
+            except BaseException:  # a defect of ours, or no memory left: never the guest's trouble
+                self._stats.drop(DropReason.TRACER_ERROR)
+                logger.exception("host call %s failed", name)
+            return dropped_result
+
+        return host_call
+
+    def _start_span(self, caller: Caller, span_ptr: int, span_len: int, handle_out: int) -> None:
+        span_ptr, span_len, handle_out = span_ptr & _U32, span_len & _U32, handle_out & _U32
+        self._charge_fuel(caller, span_len)
+        memory = GuestMemory(caller)
+        memory.require(handle_out, HANDLE_SIZE)
+        handle = SpanHandle.INVALID
+        try:
+            self._check_scope(caller)
+            handle = self._rules.start_span(self._read_payload(memory, span_ptr, span_len))
+        finally:
+            memory.write_handle(handle_out, handle)
+
+    def _recording(self, name: str, record: Callable[[TrackedSpan, bytes], None]) -> Callable[..., None]:
+        """The host function of an operation that records a payload on a span."""
+
+        def operation(caller: Caller, hi: int, lo: int, span_id: int, ptr: int, length: int) -> None:
+            length &= _U32
+            self._charge_fuel(caller, length)
+            handle = self._handle(hi, lo, span_id)
+            if handle is None:
+                return
+            self._check_scope(caller)
+            tracked = self._table.touchable(handle)
+            try:
+                record(tracked, self._read_payload(GuestMemory(caller), ptr & _U32, length))
+            except Dropped:
+                self._rules.note_dropped(tracked, name)
+                raise
+
+        return operation
+
+    def _end_span(self, caller: Caller, hi: int, lo: int, span_id: int, end_time: int) -> None:
+        self._charge_fuel(caller, 0)
+        handle = self._handle(hi, lo, span_id)
+        if handle is None:
+            return
+        self._check_scope(caller)
+        end_time &= _U64
+        self._rules.end_span(handle, end_time if 0 < end_time <= MAX_TIME_UNIX_NANOS else None)
+
+    def _current_span(self, caller: Caller, handle_out: int) -> int:
+        handle_out &= _U32
+        self._charge_fuel(caller, 0)
+        memory = GuestMemory(caller)
+        memory.require(handle_out, HANDLE_SIZE)
+        self._check_scope(caller)
+        current = self._table.current
+        self._stats.recorded["current_span"] += 1
+        if current is None:
+            return 0
+        memory.write_handle(handle_out, current)
+        return 1
+
+    def _handle(self, hi: int, lo: int, span_id: int) -> SpanHandle | None:
+        """The handle of three i64, which arrive signed; None, counted as ignored, for an invalid one."""
+        handle = SpanHandle.from_parts(hi & _U64, lo & _U64, span_id & _U64)
+        if handle.is_invalid:
+            self._stats.ignored += 1
+            return None
+        return handle
+
+    def _read_payload(self, memory: GuestMemory, ptr: int, length: int) -> bytes:
+        if length > self._limits.payload_bytes:
+            raise Dropped(DropReason.TOO_LARGE)
+        return memory.read(ptr, length)
+
+    def _check_scope(self, caller: Caller) -> None:
+        if self._table.closed:
+            raise Dropped(DropReason.SCOPE_CLOSED)
+        if self._bound_store(caller) == _store_address(caller):
+            return
+        if not self._warned_of_store:
+            self._warned_of_store = True
+            logger.warning("a scope was called from a second store; its calls are dropped: one scope for each instance")
+        raise Dropped(DropReason.WRONG_STORE)
+
+    def _bound_store(self, caller: Caller) -> int:
+        """The store that this scope belongs to: that of its first call."""
+        if self._store is None:
+            self._store = _store_address(caller)
+            self._fuel_is_on = _has_fuel(caller)
+        return self._store
+
+    def _charge_fuel(self, caller: Caller, payload_bytes: int) -> None:
+        """Take the call's price from the guest's fuel, where fuel is on; a guest that cannot pay traps at its next check."""
+        self._bound_store(caller)
+        if self._fuel_is_on:
+            price = FUEL_PER_CALL + payload_bytes
+            Store.set_fuel(caller, max(0, Store.get_fuel(caller) - price))  # type: ignore[arg-type]  # any Storelike will do
+
+
+def _has_fuel(caller: Caller) -> bool:
+    try:
+        Store.get_fuel(caller)  # type: ignore[arg-type]  # any Storelike will do
+    except WasmtimeError:
+        return False
+    return True
+

@@ -1,0 +1,96 @@
+"""TracerScope: one plugin instance at the boundary. What it recorded, what surrounds its calls, and how it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from bext_abi import SpanEvent, SpanHandle, SpanStatus, StatusCode
+
+from .contained import ContainedTracer
+from .span_table import SpanTable
+from .stats import ScopeStats
+
+
+class TracerScope:
+    """The spans of one plugin instance. Made by `TracerBridge.add_to_linker`.
+
+    The scope belongs to the store of its first host call; calls from another are dropped. Close it when the instance goes:
+    what is open then is ended and marked as abandoned.
+
+    `with scope:` round a guest call raises, at its end, what the program was stopped for while the guest ran (KeyboardInterrupt,
+    SystemExit); PluginHost does so by itself.
+    """
+
+    def __init__(self, plugin_name: str, tracer: ContainedTracer, table: SpanTable, stats: ScopeStats) -> None:
+        self.plugin_name = plugin_name
+        self.stats = stats
+        self._tracer = tracer
+        self._table = table
+        self._pending: BaseException | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called; host calls are dropped as `scope_closed` since."""
+        return self._table.closed
+
+    @property
+    def open_spans(self) -> int:
+        """How many spans of this instance are open."""
+        return self._table.open_spans
+
+    @contextmanager
+    def current(self, handle: SpanHandle) -> Iterator[None]:
+        """While inside, `current_span` answers `handle`, and the guest may add attributes, events and a status to that span.
+
+        INVALID says that the surrounding span was not sampled. May be nested; the innermost counts.
+        """
+        self._table.push_current(handle)
+        try:
+            yield
+        finally:
+            self._table.pop_current()
+
+    def grant(self, handle: SpanHandle) -> None:
+        """Let the guest name this span as a parent, though it is not its own. The last 1,024 grants are kept."""
+        self._table.grant(handle)
+
+    def close(self, reason: str = "closed", error: BaseException | None = None, *, message: str | None = None) -> int:
+        """End what is open, innermost first at one common time, as abandoned for `reason`; tells how many spans that were.
+
+        Each gets an error status, an `exception` event with `message` (default: that of `error`, where there is one) and the
+        attribute `bext.abandoned`. From now on host calls of this scope are dropped. Closing again does nothing.
+        """
+        now = time.time_ns()
+        text = message or (str(error) if error is not None else f"open when its plugin instance ended: {reason}")
+        exception_type = type(error).__name__ if error is not None else "Abandoned"
+        event = SpanEvent("exception", {"exception.type": exception_type, "exception.message": text}, now)
+        status = SpanStatus(StatusCode.ERROR, f"abandoned: {reason}")
+        handles = self._table.drain()
+        for handle in handles:
+            self._tracer.record_host(handle, attributes={"bext.abandoned": reason}, events=(event,), status=status)
+            self._tracer.end_span(handle, now)
+        self.stats.abandoned += len(handles)
+        return len(handles)
+
+    def raise_pending(self) -> None:
+        """Raise what the program was stopped for during a guest call, once; nothing where it was not."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            raise pending
+
+    def hold_pending(self, error: BaseException) -> None:
+        """Keep what must stop the program until the guest has returned. For engines."""
+        if self._pending is None:
+            self._pending = error
+
+    def __enter__(self) -> TracerScope:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.raise_pending()
+

@@ -1,0 +1,5 @@
+"""The command `bext-tracer`."""
+
+from .main import main
+
+__all__ = ["main"]

@@ -1,0 +1,9 @@
+"""The recorder: the built-in TracerPlugin, which assembles spans and hands them to exporters."""
+
+from .exporter import SpanExporter
+from .recorder import SpanRecorder
+from .sampler import ALWAYS_OFF, ALWAYS_ON, Sampler
+from .span import FinishedSpan
+from .stats import RecorderStats
+
+__all__ = ["ALWAYS_OFF", "ALWAYS_ON", "FinishedSpan", "RecorderStats", "Sampler", "SpanExporter", "SpanRecorder"]

@@ -1,0 +1,126 @@
+"""OpenSpan: a span that has started and not ended, with the limits and the status rules of OpenTelemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bext_abi import AttrValue, DropReason, SpanEvent, SpanHandle, SpanStart, SpanStatus, StatusCode, codec
+from bext_abi.constants import RESERVED_KEY_PREFIX
+from bext_host.limits import Limits
+
+from .clock import AnchoredClock
+from .intake import clean_event, clean_status
+from .span import FinishedSpan
+
+
+class OpenSpan:
+    """One open span. Its methods answer with the reason where they drop what they were given, else with None.
+
+    `payload_bytes` is what the span weighs, in bytes of the canonical encoding. The host's own attributes and events count neither
+    in number nor in bytes.
+    """
+
+    def __init__(self, handle: SpanHandle, span: SpanStart, clock: AnchoredClock, limits: Limits) -> None:
+        self.handle = handle
+        self.clock = clock
+        self.trace_state = span.trace_state
+        self._limits = limits
+        self._start = span
+        self._start_time = span.start_time_unix_nanos or clock.now()
+        self._attributes: dict[str, AttrValue] = {}
+        self._attribute_bytes: dict[str, int] = {}
+        self._events: list[SpanEvent] = []
+        self._counted_events = 0
+        self._links = span.links[: limits.span_links]
+        self._status = SpanStatus()
+        self._status_is_verdict = False
+        self.dropped_attributes = span.dropped_attributes_count
+        self.dropped_events = 0
+        self.dropped_links = span.dropped_links_count + len(span.links) - len(self._links)
+        bare = replace(span, attributes={}, links=self._links)
+        self.payload_bytes = len(codec.encode_span_start(bare))
+
+    def set_attribute(self, key: str, value: AttrValue) -> DropReason | None:
+        """Add or overwrite an attribute, already checked; the host's own keys stand outside the limits."""
+        if key.startswith(RESERVED_KEY_PREFIX):
+            self._attributes[key] = value
+            return None
+        size = len(codec.encode_attribute(key, value)) - 1
+        old = self._attribute_bytes.get(key)
+        reason = None
+        if old is None and len(self._attribute_bytes) >= self._limits.span_attributes:
+            reason = DropReason.ATTRIBUTE_LIMIT
+        elif not self._charge(size - (old or 0)):
+            reason = DropReason.MEMORY_LIMIT
+        if reason is not None:
+            self.dropped_attributes += 1
+            return reason
+        self._attribute_bytes[key] = size
+        self._attributes[key] = value
+        return None
+
+    def add_event(self, event: SpanEvent) -> DropReason | None:
+        """Add an event; one without a time is stamped."""
+        cleaned = clean_event(event, self._limits.event_attributes)
+        reason = None
+        if self._counted_events >= self._limits.span_events:
+            reason = DropReason.EVENT_LIMIT
+        elif not self._charge(len(codec.encode_span_event(cleaned))):
+            reason = DropReason.MEMORY_LIMIT
+        if reason is not None:
+            self.dropped_events += 1
+            return reason
+        self._counted_events += 1
+        self._events.append(self._stamped(cleaned))
+        return None
+
+    def set_status(self, status: SpanStatus) -> None:
+        """Set the status by OpenTelemetry's rules: ok is final, unset never overwrites; the host's verdict stands above both."""
+        cleaned = clean_status(status)
+        is_final = self._status_is_verdict or self._status.code is StatusCode.OK
+        if not is_final and cleaned.code is not StatusCode.UNSET:
+            self._status = cleaned
+
+    def record_host(
+        self, attributes: Mapping[str, AttrValue], events: tuple[SpanEvent, ...], verdict: SpanStatus | None
+    ) -> None:
+        """Record the host's own facts, outside the limits, and its verdict, which overrides any status."""
+        self._attributes.update(attributes)
+        self._events += map(self._stamped, events)
+        if verdict is not None:
+            self._status = clean_status(verdict)
+            self._status_is_verdict = True
+
+    def finish(self, end_time_unix_nanos: int | None) -> FinishedSpan:
+        """The span as it ended: never before its start, whatever the clocks or the guest say."""
+        start = self._start
+        end = end_time_unix_nanos if end_time_unix_nanos is not None else self.clock.now()
+        return FinishedSpan(
+            name=start.name,
+            kind=start.kind,
+            handle=self.handle,
+            parent=start.parent,
+            parent_is_remote=start.parent_is_remote,
+            trace_state=self.trace_state,
+            start_time_unix_nanos=self._start_time,
+            end_time_unix_nanos=max(end, self._start_time),
+            attributes=self._attributes,
+            events=tuple(self._events),
+            links=self._links,
+            status=self._status,
+            dropped_attributes_count=self.dropped_attributes,
+            dropped_events_count=self.dropped_events,
+            dropped_links_count=self.dropped_links,
+            scope_name=start.scope_name,
+            scope_version=start.scope_version,
+        )
+
+    def _charge(self, more: int) -> bool:
+        if more > 0 and self.payload_bytes + more > self._limits.span_bytes:
+            return False
+        self.payload_bytes += more
+        return True
+
+    def _stamped(self, event: SpanEvent) -> SpanEvent:
+        return event if event.time_unix_nanos is not None else replace(event, time_unix_nanos=self.clock.now())

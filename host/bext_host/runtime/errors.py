@@ -1,0 +1,72 @@
+"""What can go wrong with a call into a plugin. The embedder gets these; the trace tells the same.
+
+    BextTracerError
+    └── PluginError (RuntimeError)
+        ├── GuestTrap           the guest trapped, or exited
+        ├── HookFailed          the hook returned something other than 0
+        ├── HookMissing         the plugin exports no such hook, or takes other arguments
+        ├── AllocationFailed    the guest gave no memory for an argument
+        ├── ReentrantCall       a call into a plugin from inside its own call
+        ├── CallInterrupted     the host interrupted the call
+        └── PluginClosed        the plugin or its host is closed
+"""
+
+from __future__ import annotations
+
+from bext_abi import BextTracerError
+from bext_host.escape import escape
+
+
+class PluginError(BextTracerError, RuntimeError):
+    """A call into a plugin that did not end well. `plugin` and `hook` say which; the message is safe to show."""
+
+    outcome = "error"
+    """The word for it in the attribute `bext.plugin.outcome`."""
+
+    def __init__(self, plugin: str, hook: str, what: str) -> None:
+        super().__init__(f"{escape(plugin)}: {escape(hook)}: {escape(what)}")
+        self.plugin = plugin
+        self.hook = hook
+        self.what = what
+
+
+class GuestTrap(PluginError):
+    """The guest trapped or exited; its instance is gone. `backtrace` is wasmtime's, a line for each frame, as the guest named them."""
+
+    outcome = "trap"
+
+    def __init__(self, plugin: str, hook: str, what: str, backtrace: str = "") -> None:
+        super().__init__(plugin, hook, what)
+        self.backtrace = backtrace
+
+
+class HookFailed(PluginError):
+    """The hook returned `result`, which is not 0."""
+
+    outcome = "failed"
+
+    def __init__(self, plugin: str, hook: str, result: int) -> None:
+        super().__init__(plugin, hook, f"returned {result}, where 0 is success")
+        self.result = result
+
+
+class HookMissing(PluginError):
+    """The plugin exports no such hook, or one that takes other arguments."""
+
+
+class AllocationFailed(PluginError):
+    """The guest's bext_alloc gave no memory that an argument fits in."""
+
+
+class ReentrantCall(PluginError):
+    """A call into a plugin from inside its own call, through a tracer: it would never end."""
+
+
+class CallInterrupted(PluginError):
+    """The host interrupted the call; the instance is gone."""
+
+    outcome = "interrupted"
+
+
+class PluginClosed(PluginError):
+    """The plugin or its host is closed."""

@@ -1,0 +1,60 @@
+"""HookSpan: the host's own span round one call into a plugin. It tells how the call ended, whatever tracer there is."""
+
+from __future__ import annotations
+
+from bext_abi import SpanEvent, SpanHandle, SpanStart, SpanStatus, StatusCode
+from bext_abi.traceparent import parse, valid_trace_state
+from bext_host.boundary.contained import ContainedTracer
+
+from .errors import GuestTrap, PluginError
+
+SCOPE_NAME = "bext_host"
+
+
+class HookSpan:
+    """Started with the call, ended with its outcome. Its handle is INVALID where it is not sampled."""
+
+    def __init__(
+        self, tracer: ContainedTracer, plugin: str, hook: str, traceparent: str | None, tracestate: str, version: str
+    ) -> None:
+        self._tracer = tracer
+        remote = parse(traceparent) if traceparent is not None else None
+        start = SpanStart(
+            name=hook,
+            parent=None if remote is None else SpanHandle(remote.trace_id, remote.span_id),
+            parent_is_remote=remote is not None,
+            parent_flags=1 if remote is None else remote.flags,
+            trace_state="" if remote is None else valid_trace_state(tracestate),
+            attributes={"bext.plugin.name": plugin, "bext.plugin.hook": hook},
+            scope_name=SCOPE_NAME,
+            scope_version=version,
+        )
+        self.handle = tracer.start_span(start) or SpanHandle.INVALID
+
+    def end(self, error: BaseException | None) -> None:
+        """End the span with the outcome: an error's status and `exception` event, or ok."""
+        if self.handle.is_invalid:
+            return
+        if error is None:
+            self._tracer.record_host(self.handle, attributes={"bext.plugin.outcome": "ok"})
+        else:
+            outcome = error.outcome if isinstance(error, PluginError) else "error"
+            self._tracer.record_host(
+                self.handle,
+                attributes={"bext.plugin.outcome": outcome},
+                events=(SpanEvent("exception", _exception_attributes(error)),),
+                status=SpanStatus(StatusCode.ERROR, message_of(error)),
+            )
+        self._tracer.end_span(self.handle)
+
+
+def message_of(error: BaseException) -> str:
+    """What happened, without the names of plugin and hook, which the span has already."""
+    return error.what if isinstance(error, PluginError) else str(error) or type(error).__name__
+
+
+def _exception_attributes(error: BaseException) -> dict[str, str]:
+    attributes = {"exception.type": type(error).__name__, "exception.message": message_of(error)}
+    if isinstance(error, GuestTrap) and error.backtrace:
+        attributes["exception.stacktrace"] = error.backtrace
+    return attributes

@@ -1,0 +1,118 @@
+"""Plugin: a loaded module whose hooks can be called, each call in a span of the host's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from bext_host.boundary import ScopeStats
+from bext_host.boundary.contained import ContainedTracer
+from bext_host.boundary.signatures import Signature
+
+from .errors import HookFailed, HookMissing, PluginClosed, PluginError, ReentrantCall
+from .hook_span import HookSpan, message_of
+from .hooks import HOOKS, STRING, U32, HookArgument, encode_argument, is_hook_of
+from .instance import PluginInstance
+
+
+class Plugin:
+    """Made by `PluginHost.load`. May be called from many threads; calls queue for the one instance.
+
+    After a trap the next call gets a fresh instance; what the old one left open is ended as abandoned.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        functions: dict[str, Signature],
+        tracer: ContainedTracer,
+        instantiate: Callable[[], PluginInstance],
+        version: str,
+    ) -> None:
+        self.name = name
+        self.functions = functions
+        self._tracer = tracer
+        self._instantiate = instantiate
+        self._version = version
+        self._lock = threading.Lock()
+        self._calling_thread: int | None = None
+        self._stats_of_gone = ScopeStats()
+        self._closed = False
+        self._instance: PluginInstance | None = instantiate()
+
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        """The hooks of bext that this plugin exports."""
+        return tuple(hook for hook in HOOKS if hook in self.functions)
+
+    @property
+    def stats(self) -> ScopeStats:
+        """What the plugin recorded and dropped, over all its instances."""
+        instance = self._instance
+        return self._stats_of_gone if instance is None else self._stats_of_gone + instance.scope.stats
+
+    def call(
+        self, hook: str, *arguments: HookArgument, traceparent: str | None = None, tracestate: str = ""
+    ) -> None:
+        """Run a hook in a span of the host's: a str argument as it is, a dict or list as JSON, an int as u32.
+
+        A valid `traceparent` (W3C, with its `tracestate`) makes the span part of that trace; one that is not valid is ignored, as
+        W3C says. Raises PluginError for whatever goes wrong, TypeError or ValueError for arguments of the wrong kind.
+        """
+        encoded = [encode_argument(argument) for argument in arguments]
+        self._check_hook(hook, tuple(U32 if isinstance(argument, int) else STRING for argument in encoded))
+        with self._exclusively(hook):
+            span = HookSpan(self._tracer, self.name, hook, traceparent, tracestate, self._version)
+            try:
+                if self._instance is None:
+                    self._instance = self._instantiate()
+                self._instance.call(hook, encoded, span.handle)
+            except BaseException as error:
+                if not isinstance(error, HookFailed):  # a hook that reports failure leaves a sound instance behind
+                    self._discard_instance(error)
+                span.end(error)
+                raise
+            span.end(None)
+
+    def close(self) -> None:
+        """End what is open as abandoned, and let go of the instance. Closing again does nothing."""
+        if self._calling_thread == threading.get_ident():
+            raise ReentrantCall(self.name, "close", "a plugin cannot be closed from inside its own call")
+        with self._lock:
+            self._closed = True
+            self._discard_instance(None)
+
+    def _check_hook(self, hook: str, kinds: tuple[str, ...]) -> None:
+        signature = self.functions.get(hook)
+        if signature is None:
+            raise HookMissing(self.name, hook, f"no such hook; the plugin has {', '.join(self.hooks) or 'none'}")
+        if not is_hook_of(signature, kinds):
+            given = ", ".join(kinds) or "no arguments"
+            raise HookMissing(self.name, hook, f"is function {signature}, which cannot be called with {given}")
+
+    @contextmanager
+    def _exclusively(self, hook: str) -> Iterator[None]:
+        """One call at a time; one from inside the plugin's own call would wait for itself."""
+        if self._calling_thread == threading.get_ident():
+            raise ReentrantCall(self.name, hook, "called from inside the plugin's own call")
+        with self._lock:
+            if self._closed:
+                raise PluginClosed(self.name, hook, "the plugin is closed")
+            self._calling_thread = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._calling_thread = None
+
+    def _discard_instance(self, error: BaseException | None) -> None:
+        instance, self._instance = self._instance, None
+        if instance is None:
+            return
+        reason = "closed" if error is None else _reason(error)
+        instance.scope.close(reason, error, message=None if error is None else message_of(error))
+        self._stats_of_gone += instance.scope.stats
+
+
+def _reason(error: BaseException) -> str:
+    return error.outcome if isinstance(error, PluginError) else type(error).__name__

@@ -1,0 +1,26 @@
+;; Each import as a pass-through, so that a test can call the ABI with any argument from inside a guest.
+;; The memory starts with one page and may grow to sixteen.
+(module
+  (import "bext" "start_span" (func $start_span (param i32 i32 i32)))
+  (import "bext" "set_attribute" (func $set_attribute (param i64 i64 i64 i32 i32)))
+  (import "bext" "set_status" (func $set_status (param i64 i64 i64 i32 i32)))
+  (import "bext" "add_event" (func $add_event (param i64 i64 i64 i32 i32)))
+  (import "bext" "end_span" (func $end_span (param i64 i64 i64 i64)))
+  (import "bext" "current_span" (func $current_span (param i32) (result i32)))
+  (memory (export "memory") 1 16)
+  (func (export "bext_tracer_abi_v1"))
+
+  (func (export "start_span") (param i32 i32 i32)
+    (call $start_span (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "set_attribute") (param i64 i64 i64 i32 i32)
+    (call $set_attribute (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4)))
+  (func (export "set_status") (param i64 i64 i64 i32 i32)
+    (call $set_status (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4)))
+  (func (export "add_event") (param i64 i64 i64 i32 i32)
+    (call $add_event (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4)))
+  (func (export "end_span") (param i64 i64 i64 i64)
+    (call $end_span (local.get 0) (local.get 1) (local.get 2) (local.get 3)))
+  (func (export "current_span") (param i32) (result i32)
+    (call $current_span (local.get 0)))
+  (func (export "grow") (param i32) (result i32)
+    (memory.grow (local.get 0))))
