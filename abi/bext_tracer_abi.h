@@ -63,7 +63,8 @@ enum bext_status_code {
 #define BEXT_LIMIT_SPAN_BYTES 1048576
 #define BEXT_LIMIT_SCOPE_OPEN_SPANS 1024
 #define BEXT_LIMIT_SCOPE_BYTES 16777216
-#define BEXT_LIMIT_SCOPE_ENDED_PARENTS 1024 /* ended spans that still serve as parents */
+#define BEXT_LIMIT_SCOPE_ENDED_PARENTS 1024 /* ended spans that still serve as parents; as many grants */
+#define BEXT_LIMIT_SPAN_OPEN_SECONDS 600
 #define BEXT_LIMIT_QUEUE_SPANS 16384
 #define BEXT_LIMIT_QUEUE_BYTES 67108864
 #define BEXT_LIMIT_BATCH_SPANS 512

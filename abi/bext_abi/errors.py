@@ -1,8 +1,8 @@
 """The exceptions of the contract. What a guest does wrong is a counted drop and never one of these.
 
-    BextTracerError (Exception)
-    ├── MalformedPayload (ValueError)   a codec rejected bytes
-    └── FlushError (RuntimeError)       a flush could not hand over everything
+BextTracerError (Exception)
+├── MalformedPayload (ValueError)   a codec rejected bytes
+└── FlushError (RuntimeError)       a flush could not hand over everything
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ class SpanHandle:
     span_id: Final[int]  # type: ignore[misc]
 
     def __new__(cls, trace_id: int, span_id: int) -> SpanHandle:
+        """A handle of these ids; checked, so that every SpanHandle fits in 24 bytes."""
         if type(trace_id) is not int or type(span_id) is not int:
             raise TypeError(f"ids must be ints, not {type(trace_id).__name__} and {type(span_id).__name__}")
         if not 0 <= trace_id <= _U128:

@@ -10,9 +10,7 @@ from typing import TypeAlias
 from .constants import PARENT_FLAGS_DEFAULT
 from .handle import SpanHandle
 
-AttrValue: TypeAlias = (
-    str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
-)
+AttrValue: TypeAlias = str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
 """str, bool, int (signed 64-bit), float, or a homogeneous sequence of one of these. The host hands out tuples."""
 
 

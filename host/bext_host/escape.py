@@ -27,5 +27,5 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def escape(text: str) -> str:
-    """`text` with every control, separator, bidi control and lone surrogate shown as `\\n`, `\\x1b`, `\\u202e`, ..."""
+    r"""`text` with every control, separator, bidi control and lone surrogate shown as `\n`, `\x1b`, `\u202e`, ..."""
     return _UNSAFE.sub(_escaped, text)

@@ -24,9 +24,12 @@ def _pack(value: object) -> bytes:
 
 def _canonical(value: AttrValue) -> object:
     checked = checked_value(value)
-    if isinstance(checked, tuple):
-        return tuple(math.nan if item != item else item for item in checked)
-    return math.nan if checked != checked else checked
+    return tuple(map(_one_nan, checked)) if isinstance(checked, tuple) else _one_nan(checked)
+
+
+def _one_nan(value: object) -> object:
+    """NaN with the canonical payload; anything else as it is."""
+    return math.nan if isinstance(value, float) and math.isnan(value) else value
 
 
 def _attributes(attributes: Mapping[str, AttrValue]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The first pass over a payload: is it exactly one well-formed, bounded msgpack item? (ABI.md, "Decoding", framing)
+"""The first pass over a payload: it must be exactly one well-formed, bounded msgpack item (ABI.md, "Decoding").
 
 It walks the bytes with a flat stack, so nothing a guest writes makes it recurse, and it allocates nothing by a number that a guest
 wrote. After it, the content pass (`reader`) meets no end of data, no unknown format and no lying count.

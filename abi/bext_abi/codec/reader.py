@@ -66,7 +66,7 @@ class Reader:
             raise MalformedPayload(Rejection.NOT_UTF8, what) from None
 
     def boolean(self, what: str) -> bool:
-        """true or false."""
+        """True or false."""
         self.header(Kind.BOOL, what)
         return self.data[self.position - 1] == 0xC3
 

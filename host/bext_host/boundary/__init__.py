@@ -2,7 +2,7 @@
 
 from .bridge import TracerBridge
 from .check import ModuleItem, ModuleRefused, ModuleReport, check_module, inspect_module
-from .engine import EngineUnavailable, engine, engine_reason
+from .engine_choice import EngineUnavailable, engine, engine_reason
 from .parents import RemoteParents
 from .scope import TracerScope
 from .stats import ScopeStats

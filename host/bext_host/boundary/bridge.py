@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bext_abi import DropReason, TracerPlugin
-from bext_host.limits import Limits
 from wasmtime import Linker
 
+from bext_abi import DropReason, TracerPlugin
+from bext_host.limits import Limits
+
 from .contained import ContainedTracer
-from .engine import choose_engine
+from .engine_choice import choose_engine
 from .open_handles import OpenHandles
 from .parents import RemoteParents
 from .reference import ReferenceCalls

@@ -1,4 +1,4 @@
-"""check_module: refuse, when it is loaded, a module that could not be traced. One error that names every fault and what would be right.
+"""check_module: refuse, when it is loaded, a module that could not be traced, in one error that names every fault.
 
 The rules are ABI.md, "Loading". Nothing of the module runs here.
 """
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wasmtime import Engine, FuncType, GlobalType, Linker, MemoryType, Module, Store, TableType, WasmtimeError
+
 from bext_abi import TRACER_ABI_MARKER, TRACER_IMPORT_MODULE, BextTracerError
 from bext_host.escape import escape
-from wasmtime import Engine, FuncType, GlobalType, Linker, MemoryType, Module, Store, TableType, WasmtimeError
 
 from .signatures import IMPORTS, KNOWN_VERSIONS, MARKER_PATTERN, Signature
 
@@ -201,9 +202,7 @@ def _signature_faults(ours: Iterable[Any]) -> Iterator[str]:
             yield f"imports {name} as {type_name(item.type)}: its type is function {right}"
 
 
-def _unprovided(
-    imports: Iterable[Any], linker: Linker | None, provided: Collection[tuple[str, str]], wasi: bool
-) -> Iterator[str]:
+def _unprovided(imports: Iterable[Any], linker: Linker | None, provided: Collection[tuple[str, str]], wasi: bool) -> Iterator[str]:
     """All imports that nobody provides, named at once."""
     linkers = [] if linker is None else [linker]
     if wasi:

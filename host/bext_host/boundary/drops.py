@@ -6,7 +6,7 @@ from bext_abi import DropReason
 
 
 class Dropped(Exception):
-    """This call is dropped for `reason`; the guest goes on."""
+    """The call is dropped for `reason`; the guest goes on."""
 
     def __init__(self, reason: DropReason) -> None:
         super().__init__(reason.value)

@@ -11,10 +11,11 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from wasmtime import Caller, Linker, Memory, Store, WasmtimeError
+
 from bext_abi import TRACER_IMPORT_MODULE, DropReason, SpanHandle
 from bext_abi.constants import FUEL_PER_CALL, HANDLE_SIZE, MAX_TIME_UNIX_NANOS
 from bext_host.limits import Limits
-from wasmtime import Caller, Linker, Memory, Store, WasmtimeError
 
 from .contained import STOPS_THE_PROGRAM
 from .drops import Dropped
@@ -105,9 +106,7 @@ class ReferenceCalls:
                     f"this linker already has {TRACER_IMPORT_MODULE}.{name}: give each plugin instance a linker of its own"
                 ) from error
 
-    def _guarded(
-        self, name: str, operation: Callable[..., int | None], dropped_result: int | None
-    ) -> Callable[..., int | None]:
+    def _guarded(self, name: str, operation: Callable[..., int | None], dropped_result: int | None) -> Callable[..., int | None]:
         """`operation` as a host function: a drop is counted, and no exception leaves but the one that stops the guest."""
 
         def host_call(caller: Caller, *arguments: int) -> int | None:
@@ -223,4 +222,3 @@ def _has_fuel(caller: Caller) -> bool:
     except WasmtimeError:
         return False
     return True
-

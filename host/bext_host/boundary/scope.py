@@ -89,8 +89,5 @@ class TracerScope:
     def __enter__(self) -> TracerScope:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.raise_pending()
-

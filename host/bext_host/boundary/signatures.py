@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from bext_abi import TRACER_ABI_VERSION
 from wasmtime import FuncType, ValType
+
+from bext_abi import TRACER_ABI_VERSION
 
 
 class Signature(NamedTuple):

@@ -6,6 +6,7 @@ import argparse
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from bext_abi import TRACER_IMPORT_MODULE
 from bext_host.boundary import ModuleItem, ModuleRefused
@@ -13,8 +14,8 @@ from bext_host.boundary.check import compile_module, inspect_module
 from bext_host.boundary.signatures import IMPORTS
 from bext_host.escape import escape
 from bext_host.limits import Limits
-from bext_host.runtime.host import plugin_engine
 from bext_host.runtime.hooks import HOOKS, function_exports, hook_faults
+from bext_host.runtime.host import plugin_engine
 
 from .failure import FAULT, CommandFailed
 
@@ -27,7 +28,7 @@ exit codes: 0 the module conforms, 1 it does not or cannot be read, 2 wrong usag
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "inspect",
@@ -77,9 +78,7 @@ def _report(path: Path) -> _Report:
     functions = function_exports(module)
     faults = (*found.faults, *hook_faults(functions))
     hooks = tuple(hook for hook in HOOKS if hook in functions)
-    return _Report(
-        name, len(wasm), not faults, found.abi_version, found.uses_tracer, hooks, found.imports, found.exports, faults
-    )
+    return _Report(name, len(wasm), not faults, found.abi_version, found.uses_tracer, hooks, found.imports, found.exports, faults)
 
 
 def _text(report: _Report) -> str:
@@ -99,8 +98,7 @@ def _section(title: str, items: list[tuple[ModuleItem, str]]) -> list[str]:
     width = max((len(item.name) for item, _ in items), default=0)
     head = f"  {title:<10}"
     return [
-        f"{head if row == 0 else ' ' * len(head)}  {item.name:<{width}}  {item.type}{note}"
-        for row, (item, note) in enumerate(items)
+        f"{head if row == 0 else ' ' * len(head)}  {item.name:<{width}}  {item.type}{note}" for row, (item, note) in enumerate(items)
     ] or [f"{head}  none"]
 
 

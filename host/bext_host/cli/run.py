@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bext_abi import FlushError, SpanHandle
 from bext_host.boundary import ModuleRefused
@@ -31,7 +32,7 @@ exit codes: 0 the hook succeeded, 1 the module was refused, trapped or failed, 2
 """
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "run",
@@ -57,9 +58,7 @@ def _count(text: str) -> int:
 
 def _traceparent(text: str) -> str:
     if SpanHandle.from_traceparent(text) is None:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no W3C traceparent: 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, ids not zero"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is no W3C traceparent: 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, ids not zero")
     return text
 
 

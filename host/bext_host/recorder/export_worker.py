@@ -10,7 +10,6 @@ from queue import SimpleQueue
 from .exporter import SpanExporter
 from .span import FinishedSpan
 
-
 _Job = tuple["Future[None]", Callable[[], None]]
 
 
@@ -68,7 +67,7 @@ def _work(jobs: SimpleQueue[_Job | None]) -> None:
         future, call = job
         try:
             call()
-        except BaseException as error:  # whatever an exporter raises is the flush's to report
+        except BaseException as error:  # noqa: BLE001  # whatever an exporter raises is the flush's to report
             future.set_exception(error)
         else:
             future.set_result(None)

@@ -82,9 +82,7 @@ class OpenSpan:
         if not is_final and cleaned.code is not StatusCode.UNSET:
             self._status = cleaned
 
-    def record_host(
-        self, attributes: Mapping[str, AttrValue], events: tuple[SpanEvent, ...], verdict: SpanStatus | None
-    ) -> None:
+    def record_host(self, attributes: Mapping[str, AttrValue], events: tuple[SpanEvent, ...], verdict: SpanStatus | None) -> None:
         """Record the host's own facts, outside the limits, and its verdict, which overrides any status."""
         self._attributes.update(attributes)
         self._events += map(self._stamped, events)

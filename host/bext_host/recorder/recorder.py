@@ -47,7 +47,7 @@ def _infallible(default: R) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def recording(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 return method(*args, **kwargs)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # recording never fails, whatever it is given
                 recorder = args[0]
                 assert isinstance(recorder, SpanRecorder)
                 recorder.stats.drop(DropReason.MALFORMED)
@@ -228,9 +228,7 @@ class SpanRecorder:
             lost = sum(map(len, batches))
             self.stats.drop(DropReason.EXPORT_FAILED, lost)
             raise FlushError({self.name: f"{lost} spans ended after it was closed"})
-        pending = [
-            (worker.name, len(batch), worker.export(batch, deadline)) for worker in self._workers for batch in batches
-        ]
+        pending = [(worker.name, len(batch), worker.export(batch, deadline)) for worker in self._workers for batch in batches]
         self._await(pending, deadline)
 
     def close(self, timeout: float = DEFAULT_FLUSH_SECONDS) -> None:
@@ -272,9 +270,7 @@ class SpanRecorder:
     def __enter__(self) -> SpanRecorder:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
 
 

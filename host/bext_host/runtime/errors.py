@@ -1,14 +1,14 @@
 """What can go wrong with a call into a plugin. The embedder gets these; the trace tells the same.
 
-    BextTracerError
-    └── PluginError (RuntimeError)
-        ├── GuestTrap           the guest trapped, or exited
-        ├── HookFailed          the hook returned something other than 0
-        ├── HookMissing         the plugin exports no such hook, or takes other arguments
-        ├── AllocationFailed    the guest gave no memory for an argument
-        ├── ReentrantCall       a call into a plugin from inside its own call
-        ├── CallInterrupted     the host interrupted the call
-        └── PluginClosed        the plugin or its host is closed
+BextTracerError
+└── PluginError (RuntimeError)
+├── GuestTrap           the guest trapped, or exited
+├── HookFailed          the hook returned something other than 0
+├── HookMissing         the plugin exports no such hook, or takes other arguments
+├── AllocationFailed    the guest gave no memory for an argument
+├── ReentrantCall       a call into a plugin from inside its own call
+├── CallInterrupted     the host interrupted the call
+└── PluginClosed        the plugin or its host is closed
 """
 
 from __future__ import annotations

@@ -14,9 +14,7 @@ SCOPE_NAME = "bext_host"
 class HookSpan:
     """Started with the call, ended with its outcome. Its handle is INVALID where it is not sampled."""
 
-    def __init__(
-        self, tracer: ContainedTracer, plugin: str, hook: str, traceparent: str | None, tracestate: str, version: str
-    ) -> None:
+    def __init__(self, tracer: ContainedTracer, plugin: str, hook: str, traceparent: str | None, tracestate: str, version: str) -> None:
         self._tracer = tracer
         remote = parse(traceparent) if traceparent is not None else None
         start = SpanStart(

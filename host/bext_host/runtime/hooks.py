@@ -10,9 +10,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
 
+from wasmtime import FuncType, Module
+
 from bext_abi.values import well_formed
 from bext_host.boundary.signatures import Signature
-from wasmtime import FuncType, Module
 
 HookArgument: TypeAlias = str | int | Mapping[str, object] | list[object]
 """str as it is, a dict or list as JSON, an int as u32."""

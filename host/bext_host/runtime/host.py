@@ -8,12 +8,13 @@ from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 
+from wasmtime import Config, Engine, Linker, Module
+
 from bext_abi import TracerPlugin
 from bext_host.boundary import RemoteParents, TracerBridge
 from bext_host.boundary.check import ModuleRefused, compile_module, inspect_module
 from bext_host.boundary.contained import ContainedTracer
 from bext_host.limits import Limits
-from wasmtime import Config, Engine, Linker, Module
 
 from .hooks import function_exports, hook_faults
 from .instance import PluginInstance
@@ -105,7 +106,5 @@ class PluginHost:
     def __enter__(self) -> PluginHost:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from wasmtime import ExitTrap, Func, Linker, Memory, Module, Store, Trap, TrapCode, WasiConfig, WasmtimeError
+
 from bext_abi import SpanHandle
 from bext_host.boundary import TracerScope
-from wasmtime import ExitTrap, Func, Instance, Linker, Memory, Module, Store, Trap, TrapCode, WasiConfig, WasmtimeError
 
 from .errors import AllocationFailed, CallInterrupted, GuestTrap, HookFailed, PluginError
 from .hooks import ALLOC, FREE, INITIALIZE
@@ -81,7 +82,7 @@ class PluginInstance:
         except (Trap, WasmtimeError) as error:
             self.scope.raise_pending()
             raise _guest_error(self._plugin_name, hook, error) from None
-        except Exception:
+        except Exception:  # noqa: BLE001  # whatever a host function raised
             # What a host function raised: wasmtime keeps it in one place for all threads, so it may even be another's.
             self.scope.raise_pending()
             raise GuestTrap(self._plugin_name, hook, "a host function stopped the guest") from None

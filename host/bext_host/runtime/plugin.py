@@ -52,9 +52,7 @@ class Plugin:
         instance = self._instance
         return self._stats_of_gone if instance is None else self._stats_of_gone + instance.scope.stats
 
-    def call(
-        self, hook: str, *arguments: HookArgument, traceparent: str | None = None, tracestate: str = ""
-    ) -> None:
+    def call(self, hook: str, *arguments: HookArgument, traceparent: str | None = None, tracestate: str = "") -> None:
         """Run a hook in a span of the host's: a str argument as it is, a dict or list as JSON, an int as u32.
 
         A valid `traceparent` (W3C, with its `tracestate`) makes the span part of that trace; one that is not valid is ignored, as

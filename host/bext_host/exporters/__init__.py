@@ -1,0 +1,8 @@
+"""Exporters: where finished spans go."""
+
+from bext_host.recorder.exporter import SpanExporter
+
+from .memory import MemoryExporter
+from .stdout import StdoutExporter
+
+__all__ = ["MemoryExporter", "SpanExporter", "StdoutExporter"]

@@ -1,0 +1,62 @@
+"""The README's code runs as it is written there."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from support.markdown import REPOSITORY, code_blocks
+
+README = REPOSITORY / "README.md"
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_commands_of_the_set_up_are_one_line_each():
+    blocks = code_blocks(README, "sh")[:2]
+    assert [block.count("\n") for block in blocks] == [1, 1]
+    assert "bext-tracer run" in blocks[0]
+    assert "pytest" in blocks[1]
+
+
+def test_the_embedder_prints_every_span():
+    embedder, _, _ = code_blocks(README, "python")
+    printed = run_python(embedder)
+    assert [line.split(maxsplit=1)[1].split(" INTERNAL")[0] for line in printed.splitlines() if "on_request" in line] == ["on_request_complete"]
+    assert re.search(r"^[0-9a-f]{16} GET /cart SERVER \{'http.request.method': 'GET', 'url.path': '/cart'", printed, re.MULTILINE)
+    assert len(printed.splitlines()) == 5
+
+
+def test_the_bare_embedder_prints_a_trace_and_its_counters():
+    _, bare, _ = code_blocks(README, "python")
+    printed = run_python(bare)
+    assert "trace " in printed
+    assert re.search(r"^\d+ spans, 0 malformed$", printed, re.MULTILINE)
+
+
+def test_the_custom_tracer_receives_every_operation_with_the_right_types():
+    *_, tracer = code_blocks(README, "python")
+    printed = run_python(tracer).splitlines()
+    assert {line.split()[0] for line in printed} == {"start", "set", "is", "event", "end"}
+    assert any(line.endswith("'http.response.status_code': 500}") or "'http.response.status_code': 500," in line for line in printed)
+    assert any(re.fullmatch(r"is    \d+ ERROR .+", line) for line in printed)
+
+
+@pytest.mark.toolchain
+def test_the_guest_compiles_and_prints_its_trace(tmp_path):
+    (tmp_path / "order.c").write_text(code_blocks(README, "c")[0])
+    compile_command = code_blocks(README, "sh")[2].split(" && ")[0].split()[1:]
+    header = str(REPOSITORY / "guest_sdk" / "c")
+    command = [sys.executable, *(header if word == "guest_sdk/c" else word for word in compile_command)]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
+    run = [sys.executable, "-m", "bext_host.cli", "run", "order.wasm"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "NO_COLOR": "1"})
+    assert done.returncode == 0, done.stderr
+    for expected in ("place order", "card declined", "INSERT orders", "row locked", "db.response.returned_rows=1"):
+        assert expected in done.stdout
