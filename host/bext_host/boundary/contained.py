@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from bext_abi import (
     AttrValue,
@@ -24,14 +24,29 @@ logger = logging.getLogger("bext_host.tracer")
 
 STOPS_THE_PROGRAM: Final = (KeyboardInterrupt, SystemExit)
 
+LoggedErrors: TypeAlias = set[tuple[str, type[BaseException]]]
+"""Kinds of errors, by operation and type."""
+
+_METHODS: Final = ("start_span", "set_attribute", "set_status", "add_event", "end_span", "flush")
+
+
+def require_tracer(tracer: object) -> None:
+    """Raise TypeError, naming what is missing, for an object that is no TracerPlugin."""
+    missing = [name for name in _METHODS if not callable(getattr(tracer, name, None))]
+    if missing:
+        raise TypeError(f"{type(tracer).__name__} is no TracerPlugin: it has no method {', '.join(missing)}")
+
 
 class ContainedTracer:
-    """A TracerPlugin behind a wall. `on_error` is called once for each call that failed."""
+    """A TracerPlugin behind a wall. `on_error` is called once for each call that failed.
 
-    def __init__(self, tracer: TracerPlugin, on_error: Callable[[], None]) -> None:
+    `logged` remembers which kinds of errors were logged; walls round the same tracer share one.
+    """
+
+    def __init__(self, tracer: TracerPlugin, on_error: Callable[[], None], logged: LoggedErrors) -> None:
         self.tracer = tracer
         self._on_error = on_error
-        self._logged: set[tuple[str, type[BaseException]]] = set()
+        self._logged = logged
         self._host_tracer = tracer if isinstance(tracer, HostTracerPlugin) else None
 
     def start_span(self, span: SpanStart) -> SpanHandle | None:

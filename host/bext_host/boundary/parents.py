@@ -20,6 +20,10 @@ class RemoteParents(str, Enum):
     IGNORE = "ignore"
     """Start a new trace as if there were no parent."""
 
+    @classmethod
+    def _missing_(cls, value: object) -> RemoteParents:
+        raise ValueError(f"unknown remote_parents {value!r}: choose {', '.join(repr(policy.value) for policy in cls)}")
+
 
 @dataclass(frozen=True, slots=True)
 class Parentage:

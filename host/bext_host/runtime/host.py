@@ -13,7 +13,6 @@ from wasmtime import Config, Engine, Linker, Module
 from bext_abi import TracerPlugin
 from bext_host.boundary import RemoteParents, TracerBridge
 from bext_host.boundary.check import ModuleRefused, compile_module, inspect_module
-from bext_host.boundary.contained import ContainedTracer
 from bext_host.limits import Limits
 
 from .hooks import function_exports, hook_faults
@@ -41,7 +40,7 @@ class PluginHost:
         self.tracer = tracer
         self.tracer_errors = 0
         self._bridge = TracerBridge(tracer, limits=limits, engine=engine)
-        self._contained = ContainedTracer(tracer, self._count_tracer_error)
+        self._contained = self._bridge.contained(self._count_tracer_error)
         self._engine = plugin_engine()
         self._plugins: dict[str, Plugin] = {}
         self._version = metadata.version("bext-tracer")
@@ -78,7 +77,7 @@ class PluginHost:
             plugin_name,
             functions,
             self._contained,
-            lambda: self._instantiate(plugin_name, version, module, policy),
+            lambda: self._new_instance(plugin_name, version, module, policy),
             self._version,
         )
         self._plugins[plugin_name] = plugin
@@ -94,7 +93,7 @@ class PluginHost:
             self._plugins.popitem()[1].close()
         self.tracer.flush()
 
-    def _instantiate(self, name: str, version: str, module: Module, policy: RemoteParents) -> PluginInstance:
+    def _new_instance(self, name: str, version: str, module: Module, policy: RemoteParents) -> PluginInstance:
         linker = Linker(self._engine)
         linker.define_wasi()
         scope = self._bridge.add_to_linker(linker, plugin_name=name, plugin_version=version, remote_parents=policy)

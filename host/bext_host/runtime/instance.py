@@ -19,15 +19,20 @@ _U32 = 2**32 - 1
 
 
 class PluginInstance:
-    """Made instantiated and initialized; raises GuestTrap where the guest's own start-up traps."""
+    """Made without running anything of the guest; `start` does."""
 
     def __init__(self, plugin_name: str, module: Module, linker: Linker, scope: TracerScope) -> None:
         self.scope = scope
         self._plugin_name = plugin_name
+        self._module = module
+        self._linker = linker
         self._store = Store(linker.engine)
         self._store.set_wasi(WasiConfig())  # no files, no environment, no arguments; without it wasmtime ends the process
+
+    def start(self) -> None:
+        """Run the module's start section and `_initialize`. Raises GuestTrap where they trap."""
         self._store.set_epoch_deadline(1)
-        self._instance = self._guarded(INITIALIZE, lambda: linker.instantiate(self._store, module))
+        self._instance = self._guarded(INITIALIZE, lambda: self._linker.instantiate(self._store, self._module))
         initialize = self._instance.exports(self._store).get(INITIALIZE)
         if isinstance(initialize, Func):
             self._guarded(INITIALIZE, lambda: initialize(self._store))

@@ -27,19 +27,24 @@ class Plugin:
         name: str,
         functions: dict[str, Signature],
         tracer: ContainedTracer,
-        instantiate: Callable[[], PluginInstance],
+        new_instance: Callable[[], PluginInstance],
         version: str,
     ) -> None:
         self.name = name
         self.functions = functions
         self._tracer = tracer
-        self._instantiate = instantiate
+        self._new_instance = new_instance
         self._version = version
         self._lock = threading.Lock()
         self._calling_thread: int | None = None
         self._stats_of_gone = ScopeStats()
         self._closed = False
-        self._instance: PluginInstance | None = instantiate()
+        self._instance: PluginInstance | None = None
+        try:
+            self._started_instance()
+        except BaseException as error:
+            self._discard_instance(error)
+            raise
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -63,9 +68,7 @@ class Plugin:
         with self._exclusively(hook):
             span = HookSpan(self._tracer, self.name, hook, traceparent, tracestate, self._version)
             try:
-                if self._instance is None:
-                    self._instance = self._instantiate()
-                self._instance.call(hook, encoded, span.handle)
+                self._started_instance().call(hook, encoded, span.handle)
             except BaseException as error:
                 if not isinstance(error, HookFailed):  # a hook that reports failure leaves a sound instance behind
                     self._discard_instance(error)
@@ -102,6 +105,13 @@ class Plugin:
                 yield
             finally:
                 self._calling_thread = None
+
+    def _started_instance(self) -> PluginInstance:
+        """The instance; a new one, started, where there is none."""
+        if self._instance is None:
+            self._instance = self._new_instance()
+            self._instance.start()
+        return self._instance
 
     def _discard_instance(self, error: BaseException | None) -> None:
         instance, self._instance = self._instance, None
