@@ -43,7 +43,9 @@ class SpanHandle:
 
     @classmethod
     def from_parts(cls, trace_id_hi: int, trace_id_lo: int, span_id: int) -> SpanHandle:
-        """The handle of three unsigned 64-bit numbers, as they cross the boundary."""
+        """The handle of three unsigned 64-bit numbers, as they cross the boundary. Raises ValueError for others."""
+        if not (0 <= trace_id_hi <= _U64 and 0 <= trace_id_lo <= _U64):
+            raise ValueError("each half of a trace id must be between 0 and 2**64 - 1")
         return cls(trace_id_hi << 64 | trace_id_lo, span_id)
 
     @classmethod

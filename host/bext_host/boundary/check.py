@@ -74,7 +74,7 @@ def _too_large(size: int, at_most_bytes: int) -> str:
 def _fault_of_form(wasm: bytes) -> str | None:
     """What is wrong with the first bytes, where they are no core module's."""
     if wasm[:4] != b"\0asm":
-        if wasm.lstrip()[:1] == b"(":
+        if wasm.lstrip().startswith((b"(", b";;")):
             return "is WebAssembly text: compile it to a binary first, for example with wasmtime.wat2wasm"
         return "is no WebAssembly: a core module starts with 00 61 73 6d 01 00 00 00" + (
             f", this with {wasm[:8].hex(' ')}" if wasm else ", this is empty"
@@ -209,11 +209,11 @@ def _unprovided(imports: Iterable[Any], linker: Linker | None, provided: Collect
         wasi_linker = Linker(Engine())
         wasi_linker.define_wasi()
         linkers.append(wasi_linker)
-    missing = [
+    missing = dict.fromkeys(  # an import may stand twice
         import_name(item.module, item.name or "")
         for item in imports
         if (item.module, item.name) not in provided and not any(_defines(one, item) for one in linkers)
-    ]
+    )
     if missing:
         among = [f"{TRACER_IMPORT_MODULE}.{{{', '.join(IMPORTS)}}}", *(["WASI preview 1"] if wasi else [])]
         yield f"imports what nobody provides: {', '.join(missing)} (here there is {' and '.join(among)})"

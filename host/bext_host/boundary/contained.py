@@ -19,6 +19,7 @@ from bext_abi import (
     SpanStatus,
     TracerPlugin,
 )
+from bext_host.logs import log_safely
 
 logger = logging.getLogger("bext_host.tracer")
 
@@ -111,12 +112,8 @@ class ContainedTracer:
         kind = (operation, type(error))
         if kind not in self._logged:
             self._logged.add(kind)
-            logger.error(
-                "tracer %s failed in %s; further errors of this kind are only counted",
-                type(self.tracer).__name__,
-                operation,
-                exc_info=error,
-            )
+            message = "tracer %s failed in %s; further errors of this kind are only counted"
+            log_safely(logger, logging.ERROR, message, type(self.tracer).__name__, operation, error=error)
 
     def _call(self, operation: str, call: Callable[[], None]) -> bool:
         try:

@@ -16,6 +16,7 @@ from wasmtime import Caller, Linker, Memory, Store, WasmtimeError
 from bext_abi import TRACER_IMPORT_MODULE, DropReason, SpanHandle
 from bext_abi.constants import FUEL_PER_CALL, HANDLE_SIZE, MAX_TIME_UNIX_NANOS
 from bext_host.limits import Limits
+from bext_host.logs import log_safely
 
 from .contained import STOPS_THE_PROGRAM
 from .drops import Dropped
@@ -118,9 +119,9 @@ class ReferenceCalls:
             except STOPS_THE_PROGRAM as error:
                 self._stop(error)
                 raise GuestStopped from None
-            except BaseException:  # a defect of ours, or no memory left: never the guest's trouble
+            except BaseException as error:  # noqa: BLE001  # a defect of ours, or no memory left: never the guest's trouble
                 self._stats.drop(DropReason.TRACER_ERROR)
-                logger.exception("host call %s failed", name)
+                log_safely(logger, logging.ERROR, "host call %s failed", name, error=error)
             return dropped_result
 
         return host_call
@@ -150,9 +151,9 @@ class ReferenceCalls:
             tracked = self._table.touchable(handle)
             try:
                 record(tracked, self._read_payload(GuestMemory(caller), ptr & _U32, length))
-            except Dropped:
+            except Dropped as dropped:
+                self._stats.drop(dropped.reason)
                 self._rules.note_dropped(tracked, name)
-                raise
 
         return operation
 
@@ -198,7 +199,8 @@ class ReferenceCalls:
             return
         if not self._warned_of_store:
             self._warned_of_store = True
-            logger.warning("a scope was called from a second store; its calls are dropped: one scope for each instance")
+            message = "a scope was called from a second store; its calls are dropped: one scope for each instance"
+            log_safely(logger, logging.WARNING, message)
         raise Dropped(DropReason.WRONG_STORE)
 
     def _bound_store(self, caller: Caller) -> int:

@@ -62,13 +62,13 @@ class CallRules:
         trimmed = Trimmed()
         span = trimmed.start(parentage.applied_to(decoded.span), self._limits)
         self._count(trimmed)
+        sizes = {key: decoded.attribute_bytes[key] for key in span.attributes}  # before the tracer can change them
         handle = self._tracer.start_span(replace(span, scope_name=self._scope_name, scope_version=self._scope_version))
         if handle is None:  # the tracer failed, which it has counted
             return SpanHandle.INVALID
         if handle.is_invalid:
             self._stats.unsampled += 1
             return SpanHandle.INVALID
-        sizes = {key: decoded.attribute_bytes[key] for key in span.attributes}
         self._own(TrackedSpan(handle, len(payload), sizes))
         self._stats.recorded["start_span"] += 1
         return handle

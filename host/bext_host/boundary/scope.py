@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
 from bext_abi import SpanEvent, SpanHandle, SpanStatus, StatusCode
 
-from .contained import ContainedTracer
+from .contained import STOPS_THE_PROGRAM, ContainedTracer
 from .span_table import SpanTable
 from .stats import ScopeStats
 
@@ -69,10 +69,11 @@ class TracerScope:
         event = SpanEvent("exception", {"exception.type": exception_type, "exception.message": text}, now)
         status = SpanStatus(StatusCode.ERROR, f"abandoned: {reason}")
         handles = self._table.drain()
-        for handle in handles:
-            self._tracer.record_host(handle, attributes={"bext.abandoned": reason}, events=(event,), status=status)
-            self._tracer.end_span(handle, now)
         self.stats.abandoned += len(handles)
+        with _stops_at_the_end() as calls:
+            for handle in handles:
+                calls(self._tracer.record_host, handle, attributes={"bext.abandoned": reason}, events=(event,), status=status)
+                calls(self._tracer.end_span, handle, now)
         return len(handles)
 
     def raise_pending(self) -> None:
@@ -91,3 +92,19 @@ class TracerScope:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.raise_pending()
+
+
+@contextmanager
+def _stops_at_the_end() -> Iterator[Callable[..., None]]:
+    """Makes calls that all happen; the first of them that must stop the program does so when the last is done."""
+    stops: list[BaseException] = []
+
+    def call(function: Callable[..., object], *arguments: object, **keywords: object) -> None:
+        try:
+            function(*arguments, **keywords)
+        except STOPS_THE_PROGRAM as error:
+            stops.append(error)
+
+    yield call
+    if stops:
+        raise stops[0]

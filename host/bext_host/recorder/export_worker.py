@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 
 from .exporter import SpanExporter
-from .span import FinishedSpan
+from .finished_queue import Batch
 
 _Job = tuple["Future[None]", Callable[[], None]]
 
 
 class ExportWorker:
-    """A queue of batches before one exporter. The thread starts with the first batch and dies with the process."""
+    """A bounded queue of batches before one exporter. The thread starts with the first batch, and never keeps the process alive.
 
-    def __init__(self, exporter: SpanExporter, name: str, at_most_spans: int) -> None:
+    `on_done(name, spans, error)` is called for each batch when the exporter has taken it or failed, and at once for one that does not
+    fit: from the worker's thread, or the caller's.
+    """
+
+    def __init__(
+        self,
+        exporter: SpanExporter,
+        name: str,
+        at_most_spans: int,
+        at_most_bytes: int,
+        on_done: Callable[[str, int, BaseException | None], None],
+    ) -> None:
         self.name = name
         self._exporter = exporter
         self._at_most_spans = at_most_spans
+        self._at_most_bytes = at_most_bytes
+        self._on_done = on_done
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
@@ -28,25 +41,44 @@ class ExportWorker:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._waiting_spans = 0
+        self._waiting_bytes = 0
 
-    def export(self, batch: Sequence[FinishedSpan], deadline: float) -> Future[None]:
+    def export(self, batch: Batch, deadline: float) -> Future[None]:
         """Queue a batch. The future fails with the exporter's error, or at once where too much waits already."""
-        with self._lock:
-            fits = self._waiting_spans + len(batch) <= self._at_most_spans or not self._waiting_spans
-            self._waiting_spans += len(batch) if fits else 0
-        if not fits:
-            full: Future[None] = Future()
-            full.set_exception(BufferError(f"{self._waiting_spans} spans wait for it already"))
-            return full
-        future = self._submit(lambda: self._exporter.export(batch, deadline))
-        future.add_done_callback(lambda _: self._done(len(batch)))
-        return future
+        if not self._reserve(batch):
+            refused: Future[None] = Future()
+            refused.set_exception(BufferError(f"{self._waiting_spans} spans wait for it already"))
+            self._on_done(self.name, len(batch.spans), refused.exception())
+            return refused
+        return self._submit(lambda: self._export(batch, deadline))
 
     def shutdown(self, deadline: float) -> Future[None]:
         """Queue the exporter's shutdown, and the end of the thread."""
         future = self._submit(lambda: self._exporter.shutdown(deadline))
         self._jobs.put(None)
         return future
+
+    def _reserve(self, batch: Batch) -> bool:
+        """Make room for a batch; before an idle exporter there is always room for one."""
+        with self._lock:
+            spans, payload_bytes = self._waiting_spans + len(batch.spans), self._waiting_bytes + batch.payload_bytes
+            fits = not self._waiting_spans or (spans <= self._at_most_spans and payload_bytes <= self._at_most_bytes)
+            if fits:
+                self._waiting_spans, self._waiting_bytes = spans, payload_bytes
+            return fits
+
+    def _export(self, batch: Batch, deadline: float) -> None:
+        error: BaseException | None = None
+        try:
+            self._exporter.export(batch.spans, deadline)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            with self._lock:
+                self._waiting_spans -= len(batch.spans)
+                self._waiting_bytes -= batch.payload_bytes
+            self._on_done(self.name, len(batch.spans), error)
 
     def _submit(self, call: Callable[[], None]) -> Future[None]:
         future: Future[None] = Future()
@@ -56,10 +88,6 @@ class ExportWorker:
                 self._thread = threading.Thread(target=_work, args=(self._jobs,), name=f"bext-export-{self.name}", daemon=True)
                 self._thread.start()
         return future
-
-    def _done(self, spans: int) -> None:
-        with self._lock:
-            self._waiting_spans -= spans
 
 
 def _work(jobs: SimpleQueue[_Job | None]) -> None:

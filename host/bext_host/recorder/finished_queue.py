@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from .span import FinishedSpan
+
+
+@dataclass(slots=True)
+class Batch:
+    """Spans that are handed over together, and what they weigh in payload bytes."""
+
+    spans: list[FinishedSpan] = field(default_factory=list)
+    payload_bytes: int = 0
+
+    def add(self, span: FinishedSpan, payload_bytes: int) -> None:
+        """Add a span that weighs so much."""
+        self.spans.append(span)
+        self.payload_bytes += payload_bytes
 
 
 class FinishedQueue:
@@ -25,15 +40,14 @@ class FinishedQueue:
         self._bytes += payload_bytes
         return True
 
-    def take_batches(self, at_most_spans: int, at_most_bytes: int) -> list[list[FinishedSpan]]:
+    def take_batches(self, at_most_spans: int, at_most_bytes: int) -> list[Batch]:
         """Empty the queue, cut into batches; a span larger than a batch gets one of its own."""
         taken, self._spans, self._bytes = self._spans, [], 0
-        batches: list[list[FinishedSpan]] = []
-        room_bytes = -1
+        batches: list[Batch] = []
         for span, payload_bytes in taken:
-            if not batches or len(batches[-1]) >= at_most_spans or payload_bytes > room_bytes:
-                batches.append([])
-                room_bytes = at_most_bytes
-            batches[-1].append(span)
-            room_bytes -= payload_bytes
+            last = batches[-1] if batches else None
+            if last is None or len(last.spans) >= at_most_spans or last.payload_bytes + payload_bytes > at_most_bytes:
+                last = Batch()
+                batches.append(last)
+            last.add(span, payload_bytes)
         return batches

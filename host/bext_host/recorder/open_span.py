@@ -10,8 +10,13 @@ from bext_abi.constants import RESERVED_KEY_PREFIX
 from bext_host.limits import Limits
 
 from .clock import AnchoredClock
-from .intake import clean_event, clean_status
+from .intake import clean_status
 from .span import FinishedSpan
+
+
+def bare_bytes(span: SpanStart) -> int:
+    """What a span weighs without its attributes, in bytes of the canonical encoding."""
+    return len(codec.encode_span_start(replace(span, attributes={})))
 
 
 class OpenSpan:
@@ -25,6 +30,8 @@ class OpenSpan:
         self.handle = handle
         self.clock = clock
         self.trace_state = span.trace_state
+        self.dropped_attributes = span.dropped_attributes_count
+        self.dropped_events = 0
         self._limits = limits
         self._start = span
         self._start_time = span.start_time_unix_nanos or clock.now()
@@ -32,14 +39,9 @@ class OpenSpan:
         self._attribute_bytes: dict[str, int] = {}
         self._events: list[SpanEvent] = []
         self._counted_events = 0
-        self._links = span.links[: limits.span_links]
         self._status = SpanStatus()
         self._status_is_verdict = False
-        self.dropped_attributes = span.dropped_attributes_count
-        self.dropped_events = 0
-        self.dropped_links = span.dropped_links_count + len(span.links) - len(self._links)
-        bare = replace(span, attributes={}, links=self._links)
-        self.payload_bytes = len(codec.encode_span_start(bare))
+        self.payload_bytes = bare_bytes(span)
 
     def set_attribute(self, key: str, value: AttrValue) -> DropReason | None:
         """Add or overwrite an attribute, already checked; the host's own keys stand outside the limits."""
@@ -61,18 +63,17 @@ class OpenSpan:
         return None
 
     def add_event(self, event: SpanEvent) -> DropReason | None:
-        """Add an event; one without a time is stamped."""
-        cleaned = clean_event(event, self._limits.event_attributes)
+        """Add an event, already checked; one without a time is stamped."""
         reason = None
         if self._counted_events >= self._limits.span_events:
             reason = DropReason.EVENT_LIMIT
-        elif not self._charge(len(codec.encode_span_event(cleaned))):
+        elif not self._charge(len(codec.encode_span_event(event))):
             reason = DropReason.MEMORY_LIMIT
         if reason is not None:
             self.dropped_events += 1
             return reason
         self._counted_events += 1
-        self._events.append(self._stamped(cleaned))
+        self._events.append(self._stamped(event))
         return None
 
     def set_status(self, status: SpanStatus) -> None:
@@ -105,11 +106,11 @@ class OpenSpan:
             end_time_unix_nanos=max(end, self._start_time),
             attributes=self._attributes,
             events=tuple(self._events),
-            links=self._links,
+            links=start.links,
             status=self._status,
             dropped_attributes_count=self.dropped_attributes,
             dropped_events_count=self.dropped_events,
-            dropped_links_count=self.dropped_links,
+            dropped_links_count=start.dropped_links_count,
             scope_name=start.scope_name,
             scope_version=start.scope_version,
         )

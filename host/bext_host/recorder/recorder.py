@@ -10,8 +10,8 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, wait
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 from weakref import WeakSet
@@ -22,12 +22,12 @@ from bext_abi.values import checked_key, checked_value
 from bext_host.limits import Limits
 
 from .clock import AnchoredClock
-from .export_worker import ExportWorker
 from .exporter import SpanExporter
-from .finished_queue import FinishedQueue
+from .exporting import Exporting
+from .finished_queue import Batch, FinishedQueue
 from .ids import new_span_id, new_trace_id
-from .intake import clean_attributes, clean_event, clean_start, clean_time
-from .open_span import OpenSpan
+from .intake import Drops, clean_attributes, clean_count, clean_event, clean_start, clean_time
+from .open_span import OpenSpan, bare_bytes
 from .sampler import Sampler, sampler_of
 from .stats import RecorderStats
 
@@ -80,10 +80,7 @@ class SpanRecorder:
             raise ValueError(f"max_queue must be 0 or more, not {max_queue}")
         self._max_queue = self.limits.queue_spans if max_queue is None else max_queue
         self._sampler = sampler_of(sampler)
-        self._workers = [
-            ExportWorker(exporter, name, self._max_queue)
-            for name, exporter in zip(_distinct([e.name for e in exporters]), exporters, strict=True)
-        ]
+        self._exporting = Exporting(exporters, self._max_queue, self.limits, self._batch_done)
         self.stats = RecorderStats()
         self._closed = False
         self._reset()
@@ -97,8 +94,7 @@ class SpanRecorder:
     def _reset_after_fork(self) -> None:
         """In a forked child: the parent keeps its spans and sends them itself."""
         self._reset()
-        for worker in self._workers:
-            worker.reset_after_fork()
+        self._exporting.reset_after_fork()
 
     @property
     def open_spans(self) -> int:
@@ -116,13 +112,17 @@ class SpanRecorder:
 
         The parent is taken as it is: whether a guest may name it is the boundary's to decide. A remote parent's trace is continued.
         """
-        cleaned, malformed = clean_start(span, self.limits.link_attributes)
+        drops: Drops = Counter()
+        cleaned = clean_start(span, drops, self.limits)
         trace_id = self._sampled_trace_id(cleaned)
         with self._lock:
             if trace_id is None:
                 self.stats.unsampled += 1
                 return SpanHandle.INVALID
-            self.stats.drop(DropReason.MALFORMED, malformed)
+            if bare_bytes(cleaned) > self.limits.span_bytes:
+                self.stats.drop(DropReason.MEMORY_LIMIT)
+                return SpanHandle.INVALID
+            self._count_all(drops)
             handle = SpanHandle(trace_id, new_span_id())
             self._open_span(handle, cleaned)
             return handle
@@ -130,7 +130,7 @@ class SpanRecorder:
     def _sampled_trace_id(self, span: SpanStart) -> int | None:
         """The trace that the span belongs to, None where it is not sampled."""
         parent = span.parent
-        if parent is None or (span.parent_is_remote and parent.is_invalid):
+        if parent is None:
             trace_id = new_trace_id()
             return trace_id if self._sampler.should_sample(trace_id) else None
         if not span.parent_is_remote:
@@ -139,11 +139,10 @@ class SpanRecorder:
         return parent.trace_id if is_sampled else None
 
     def _open_span(self, handle: SpanHandle, span: SpanStart) -> None:
-        parent = self._open.get(span.parent) if span.parent is not None else None
-        opened = OpenSpan(handle, span, parent.clock if parent is not None else AnchoredClock(), self.limits)
-        if parent is not None:
-            opened.trace_state = parent.trace_state
-        self.stats.drop(DropReason.LINK_LIMIT, opened.dropped_links - span.dropped_links_count)
+        local = None if span.parent is None or span.parent_is_remote else self._open.get(span.parent)
+        opened = OpenSpan(handle, span, local.clock if local is not None else AnchoredClock(), self.limits)
+        if local is not None:
+            opened.trace_state = local.trace_state
         for key, value in span.attributes.items():
             self._count(opened.set_attribute(key, value))
         self._open[handle] = opened
@@ -175,8 +174,18 @@ class SpanRecorder:
         """Add an event; nothing where the span is not open."""
         with self._lock:
             opened = self._open.get(span)
-            if opened is not None:
-                self._count(opened.add_event(event))
+            if opened is None:
+                return
+            drops: Drops = Counter()
+            try:
+                cleaned = clean_event(event, drops, self.limits.event_attributes)
+            except Exception:
+                opened.dropped_events += 1
+                raise
+            reason = opened.add_event(cleaned)
+            self._count(reason)
+            if reason is None:
+                self._count_all(drops)
 
     @_infallible(None)
     def end_span(self, span: SpanHandle, end_time_unix_nanos: int | None = None) -> None:
@@ -199,12 +208,13 @@ class SpanRecorder:
         status: SpanStatus | None = None,
     ) -> None:
         """The host's own facts, outside the limits, and its verdict on the span (see HostTracerPlugin)."""
-        kept, malformed = clean_attributes(attributes or {})
-        checked_events = tuple(clean_event(event, len(event.attributes)) for event in events)
+        drops: Drops = Counter()
+        kept = clean_attributes({} if attributes is None else attributes, drops)
+        checked_events = tuple(clean_event(event, drops) for event in events)
         with self._lock:
-            self.stats.drop(DropReason.MALFORMED, malformed)
             opened = self._open.get(span)
             if opened is not None:
+                self._count_all(drops)
                 opened.record_host(kept, checked_events, status)
 
     @_infallible(None)
@@ -213,55 +223,58 @@ class SpanRecorder:
         with self._lock:
             opened = self._open.get(span)
             if opened is not None:
-                opened.dropped_attributes += attributes
-                opened.dropped_events += events
+                opened.dropped_attributes += clean_count(attributes)
+                opened.dropped_events += clean_count(events)
 
     def flush(self, timeout: float = DEFAULT_FLUSH_SECONDS) -> None:
         """Hand all finished spans to every exporter, within `timeout` seconds.
 
-        Raises FlushError that names each exporter that failed or did not answer in time; the others have got their spans.
+        It waits for what other flushes have handed over, too. Raises FlushError that names each exporter that failed or did not answer
+        in time; the others have got their spans. What an exporter did not take is not sent again.
         """
         deadline = time.monotonic() + timeout
-        with self._lock:
-            batches = self._queue.take_batches(self.limits.batch_spans, self.limits.batch_bytes)
-        if self._closed and batches:
-            lost = sum(map(len, batches))
-            self.stats.drop(DropReason.EXPORT_FAILED, lost)
-            raise FlushError({self.name: f"{lost} spans ended after it was closed"})
-        pending = [(worker.name, len(batch), worker.export(batch, deadline)) for worker in self._workers for batch in batches]
-        self._await(pending, deadline)
+        self._hand_over(deadline)
+        _raise_failures(self._exporting.wait(deadline))
 
     def close(self, timeout: float = DEFAULT_FLUSH_SECONDS) -> None:
-        """Flush, then shut the exporters down, within `timeout` seconds. Raises FlushError as `flush` does. Closing again does nothing."""
-        if self._closed:
+        """Flush, then shut the exporters down, within `timeout` seconds in all. Raises FlushError as `flush` does.
+
+        Closing again does nothing. What ends afterwards is reported by the next flush.
+        """
+        with self._lock:
+            first, self._closed = not self._closed, True
+        if not first:
             return
         deadline = time.monotonic() + timeout
-        failures: dict[str, str] = {}
-        try:
-            self.flush(timeout)
-        except FlushError as error:
-            failures.update(error.failures)
-        self._closed = True
-        try:
-            self._await([(worker.name, 0, worker.shutdown(deadline)) for worker in self._workers], deadline)
-        except FlushError as error:
-            failures.update(error.failures)
-        if failures:
-            raise FlushError(failures)
+        self._exporting.hand_over(self._take_batches(), deadline)
+        self._exporting.shut_down(deadline)
+        _raise_failures(self._exporting.wait(deadline))
 
-    def _await(self, pending: list[tuple[str, int, Future[None]]], deadline: float) -> None:
-        """Wait for the exporters; raises FlushError for what failed."""
-        wait([future for _, _, future in pending], max(0.0, deadline - time.monotonic()))
-        failures: dict[str, str] = {}
-        for name, spans, future in pending:
-            error = _failure(future)
+    def _take_batches(self) -> list[Batch]:
+        with self._lock:
+            return self._queue.take_batches(self.limits.batch_spans, self.limits.batch_bytes)
+
+    def _hand_over(self, deadline: float) -> None:
+        batches = self._take_batches()
+        if not self._closed:
+            self._exporting.hand_over(batches, deadline)
+            return
+        lost = sum(len(batch.spans) for batch in batches)
+        with self._lock:
+            self.stats.drop(DropReason.EXPORT_FAILED, lost)
+        if lost:
+            raise FlushError({self.name: f"{lost} spans ended after it was closed"})
+
+    def _batch_done(self, exporter: str, spans: int, error: BaseException | None) -> None:
+        with self._lock:
             if error is None:
-                self.stats.exported[name] += spans
+                self.stats.exported[exporter] += spans
             else:
                 self.stats.drop(DropReason.EXPORT_FAILED, spans)
-                failures.setdefault(name, error)
-        if failures:
-            raise FlushError(failures)
+
+    def _count_all(self, drops: Drops) -> None:
+        for reason, count in drops.items():
+            self.stats.drop(reason, count)
 
     def _count(self, reason: DropReason | None) -> None:
         if reason is not None:
@@ -274,16 +287,9 @@ class SpanRecorder:
         self.close()
 
 
-def _failure(future: Future[None]) -> str | None:
-    if not future.done():
-        return "did not answer in time"
-    error = future.exception()
-    return None if error is None else f"{type(error).__name__}: {error}"
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, with a number where one comes again."""
-    return [name if name not in names[:i] else f"{name}-{names[: i + 1].count(name)}" for i, name in enumerate(names)]
+def _raise_failures(failures: dict[str, str]) -> None:
+    if failures:
+        raise FlushError(failures)
 
 
 _recorders: WeakSet[SpanRecorder] = WeakSet()

@@ -33,8 +33,10 @@ _BY_NAME: Final = {"always_on": ALWAYS_ON, "always_off": ALWAYS_OFF}
 
 
 def sampler_of(sampler: Sampler | str) -> Sampler:
-    """A sampler by its OpenTelemetry name ("always_on", "always_off"), or as it is. Raises ValueError for another name."""
+    """A sampler by its OpenTelemetry name ("always_on", "always_off"), or as it is. Raises ValueError for another name, TypeError."""
     if not isinstance(sampler, str):
+        if not isinstance(sampler, Sampler):
+            raise TypeError(f"a sampler has the method should_sample; {type(sampler).__name__} has none")
         return sampler
     if sampler not in _BY_NAME:
         raise ValueError(f"unknown sampler {sampler!r}: choose one of {', '.join(_BY_NAME)}")

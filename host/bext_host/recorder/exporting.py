@@ -1,0 +1,83 @@
+"""Exporting: all exporters of a recorder. Hands batches to each, and says which of them failed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+
+from bext_host.limits import Limits
+
+from .export_worker import ExportWorker
+from .exporter import SpanExporter
+from .finished_queue import Batch
+
+
+class Exporting:
+    """`on_done` is called for each batch and exporter, as by ExportWorker."""
+
+    def __init__(
+        self,
+        exporters: Sequence[SpanExporter],
+        at_most_spans: int,
+        limits: Limits,
+        on_done: Callable[[str, int, BaseException | None], None],
+    ) -> None:
+        names = distinct([exporter.name for exporter in exporters])
+        self._workers = [
+            ExportWorker(exporter, name, at_most_spans, limits.queue_bytes, on_done)
+            for name, exporter in zip(names, exporters, strict=True)
+        ]
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """In a forked child: nothing is on its way."""
+        self._lock = threading.Lock()
+        self._outstanding: list[tuple[str, Future[None]]] = []
+        for worker in self._workers:
+            worker.reset_after_fork()
+
+    def hand_over(self, batches: Sequence[Batch], deadline: float) -> None:
+        """Queue the batches before each exporter."""
+        self._start([(worker.name, worker.export(batch, deadline)) for worker in self._workers for batch in batches])
+
+    def shut_down(self, deadline: float) -> None:
+        """Queue the shutdown of each exporter, behind its batches."""
+        self._start([(worker.name, worker.shutdown(deadline)) for worker in self._workers])
+
+    def wait(self, deadline: float) -> dict[str, str]:
+        """Wait for all that is on its way, whoever handed it over; each exporter that failed or is late, and why."""
+        with self._lock:
+            pending = list(self._outstanding)
+        wait([future for _, future in pending], max(0.0, deadline - time.monotonic()))
+        failures: dict[str, str] = {}
+        for name, future in pending:
+            failure = _failure(future)
+            if failure is not None:
+                failures.setdefault(name, failure)
+        with self._lock:
+            self._outstanding = [(name, future) for name, future in self._outstanding if not future.done()]
+        return failures
+
+    def _start(self, jobs: list[tuple[str, Future[None]]]) -> None:
+        with self._lock:
+            self._outstanding += jobs
+
+
+def _failure(future: Future[None]) -> str | None:
+    if not future.done():
+        return "did not answer in time"
+    error = future.exception()
+    return None if error is None else f"{type(error).__name__}: {error}"
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """The names, with a number behind one that is taken."""
+    taken: list[str] = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate in taken:
+            candidate, number = f"{name}-{number}", number + 1
+        taken.append(candidate)
+    return taken

@@ -1,0 +1,47 @@
+"""Compiles the C guest SDK with the zig that the `guests` extra installs; without it these tests are skipped."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from guest_sdk.driving import Driver
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror")
+BUILDS = {
+    "c99 with UBSan": ("-std=c99", "-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined"),
+    "c11": ("-std=c11", "-O2"),
+    "c++17": ("-x", "c++", "-std=c++17", "-O2"),
+}
+
+Compile = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def compile_c() -> Compile:
+    """Runs the C compiler with every warning an error, the SDK's folder and the ABI's folder as include paths."""
+    if importlib.util.find_spec("ziglang") is None:
+        pytest.skip("needs ziglang, of the extra `guests`")
+
+    def compile_c(*arguments: str | Path) -> None:
+        includes = (f"-I{ROOT / 'guest_sdk' / 'c'}", f"-I{ROOT / 'abi'}")
+        command = [sys.executable, "-m", "ziglang", "cc", *WARNINGS, *includes, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    return compile_c
+
+
+@pytest.fixture(scope="session", params=BUILDS)
+def driver(request: pytest.FixtureRequest, compile_c: Compile, tmp_path_factory: pytest.TempPathFactory) -> Driver:
+    """The driver in each language that the header is written for."""
+    output = tmp_path_factory.mktemp("driver") / "driver"
+    compile_c(*BUILDS[request.param], "-o", output, HERE / "driver.c")
+    return Driver(output)
