@@ -6,12 +6,11 @@ may cross its trampoline; the one that does, to stop the program, carries nothin
 
 from __future__ import annotations
 
-import ctypes
 import logging
 from collections.abc import Callable
 from typing import Final
 
-from wasmtime import Caller, Linker, Memory, Store, WasmtimeError
+from wasmtime import Caller, Linker, WasmtimeError
 
 from bext_abi import TRACER_IMPORT_MODULE, DropReason, SpanHandle
 from bext_abi.constants import FUEL_PER_CALL, HANDLE_SIZE, MAX_TIME_UNIX_NANOS
@@ -20,6 +19,7 @@ from bext_host.logs import log_safely
 
 from .contained import STOPS_THE_PROGRAM
 from .drops import Dropped
+from .guest_caller import GuestCaller, StoreIdentity
 from .rules import CallRules
 from .signatures import IMPORTS
 from .span_table import SpanTable, TrackedSpan
@@ -33,39 +33,6 @@ _U64: Final = 2**64 - 1
 
 class GuestStopped(Exception):
     """Stops the guest because the program must stop; `TracerScope.raise_pending` raises what was really raised."""
-
-
-class GuestMemory:
-    """The caller's exported memory, bounds checked in Python's unbounded ints before anything is touched.
-
-    Holds no pointer: the memory may grow, and so move, between two uses.
-    """
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-        self._memory = caller.get("memory")
-
-    def require(self, offset: int, length: int) -> Memory:
-        """The memory, where `offset` to `offset + length` lies in it; else Dropped. A memory that is no usable one has no range."""
-        memory = self._memory
-        if not isinstance(memory, Memory) or memory.type(self._caller).is_64:
-            raise Dropped(DropReason.OUT_OF_BOUNDS)
-        if offset + length > memory.data_len(self._caller):
-            raise Dropped(DropReason.OUT_OF_BOUNDS)
-        return memory
-
-    def read(self, offset: int, length: int) -> bytes:
-        """A copy of the bytes."""
-        return bytes(self.require(offset, length).read(self._caller, offset, offset + length))
-
-    def write_handle(self, offset: int, handle: SpanHandle) -> None:
-        """Write the 24 bytes of a handle."""
-        self.require(offset, HANDLE_SIZE).write(self._caller, handle.to_bytes(), offset)
-
-
-def _store_address(caller: Caller) -> int:
-    """Which store a call comes from: unique among the stores that are alive."""
-    return ctypes.cast(caller._context(), ctypes.c_void_p).value or 0  # noqa: SLF001  # no public name for it
 
 
 class ReferenceCalls:
@@ -84,7 +51,7 @@ class ReferenceCalls:
         self._stats = stats
         self._limits = limits
         self._stop = stop
-        self._store: int | None = None
+        self._store: StoreIdentity | None = None
         self._fuel_is_on = False
         self._warned_of_store = False
 
@@ -111,9 +78,9 @@ class ReferenceCalls:
         """`operation` as a host function: a drop is counted, and no exception leaves but the one that stops the guest."""
 
         def host_call(caller: Caller, *arguments: int) -> int | None:
-            self._stats.calls[name] += 1
             try:
-                return operation(caller, *arguments)
+                self._stats.calls[name] += 1
+                return operation(GuestCaller(caller), *arguments)
             except Dropped as dropped:
                 self._stats.drop(dropped.reason)
             except STOPS_THE_PROGRAM as error:
@@ -126,57 +93,55 @@ class ReferenceCalls:
 
         return host_call
 
-    def _start_span(self, caller: Caller, span_ptr: int, span_len: int, handle_out: int) -> None:
+    def _start_span(self, guest: GuestCaller, span_ptr: int, span_len: int, handle_out: int) -> None:
         span_ptr, span_len, handle_out = span_ptr & _U32, span_len & _U32, handle_out & _U32
-        self._charge_fuel(caller, span_len)
-        memory = GuestMemory(caller)
-        memory.require(handle_out, HANDLE_SIZE)
+        self._charge_fuel(guest, span_len)
+        guest.require(handle_out, HANDLE_SIZE)
         handle = SpanHandle.INVALID
         try:
-            self._check_scope(caller)
-            handle = self._rules.start_span(self._read_payload(memory, span_ptr, span_len))
+            self._check_scope(guest)
+            handle = self._rules.start_span(self._read_payload(guest, span_ptr, span_len))
         finally:
-            memory.write_handle(handle_out, handle)
+            guest.write_handle(handle_out, handle)
 
     def _recording(self, name: str, record: Callable[[TrackedSpan, bytes], None]) -> Callable[..., None]:
         """The host function of an operation that records a payload on a span."""
 
-        def operation(caller: Caller, hi: int, lo: int, span_id: int, ptr: int, length: int) -> None:
+        def operation(guest: GuestCaller, hi: int, lo: int, span_id: int, ptr: int, length: int) -> None:
             length &= _U32
-            self._charge_fuel(caller, length)
+            self._charge_fuel(guest, length)
             handle = self._handle(hi, lo, span_id)
             if handle is None:
                 return
-            self._check_scope(caller)
+            self._check_scope(guest)
             tracked = self._table.touchable(handle)
             try:
-                record(tracked, self._read_payload(GuestMemory(caller), ptr & _U32, length))
+                record(tracked, self._read_payload(guest, ptr & _U32, length))
             except Dropped as dropped:
                 self._stats.drop(dropped.reason)
                 self._rules.note_dropped(tracked, name)
 
         return operation
 
-    def _end_span(self, caller: Caller, hi: int, lo: int, span_id: int, end_time: int) -> None:
-        self._charge_fuel(caller, 0)
+    def _end_span(self, guest: GuestCaller, hi: int, lo: int, span_id: int, end_time: int) -> None:
+        self._charge_fuel(guest, 0)
         handle = self._handle(hi, lo, span_id)
         if handle is None:
             return
-        self._check_scope(caller)
+        self._check_scope(guest)
         end_time &= _U64
         self._rules.end_span(handle, end_time if 0 < end_time <= MAX_TIME_UNIX_NANOS else None)
 
-    def _current_span(self, caller: Caller, handle_out: int) -> int:
+    def _current_span(self, guest: GuestCaller, handle_out: int) -> int:
         handle_out &= _U32
-        self._charge_fuel(caller, 0)
-        memory = GuestMemory(caller)
-        memory.require(handle_out, HANDLE_SIZE)
-        self._check_scope(caller)
+        self._charge_fuel(guest, 0)
+        guest.require(handle_out, HANDLE_SIZE)
+        self._check_scope(guest)
         current = self._table.current
         self._stats.recorded["current_span"] += 1
         if current is None:
             return 0
-        memory.write_handle(handle_out, current)
+        guest.write_handle(handle_out, current)
         return 1
 
     def _handle(self, hi: int, lo: int, span_id: int) -> SpanHandle | None:
@@ -187,15 +152,15 @@ class ReferenceCalls:
             return None
         return handle
 
-    def _read_payload(self, memory: GuestMemory, ptr: int, length: int) -> bytes:
+    def _read_payload(self, guest: GuestCaller, ptr: int, length: int) -> bytes:
         if length > self._limits.payload_bytes:
             raise Dropped(DropReason.TOO_LARGE)
-        return memory.read(ptr, length)
+        return guest.read(ptr, length)
 
-    def _check_scope(self, caller: Caller) -> None:
+    def _check_scope(self, guest: GuestCaller) -> None:
         if self._table.closed:
             raise Dropped(DropReason.SCOPE_CLOSED)
-        if self._bound_store(caller) == _store_address(caller):
+        if self._bound_store(guest).is_same(guest.store()):
             return
         if not self._warned_of_store:
             self._warned_of_store = True
@@ -203,24 +168,15 @@ class ReferenceCalls:
             log_safely(logger, logging.WARNING, message)
         raise Dropped(DropReason.WRONG_STORE)
 
-    def _bound_store(self, caller: Caller) -> int:
+    def _bound_store(self, guest: GuestCaller) -> StoreIdentity:
         """The store that this scope belongs to: that of its first call."""
         if self._store is None:
-            self._store = _store_address(caller)
-            self._fuel_is_on = _has_fuel(caller)
+            self._store = guest.store()
+            self._fuel_is_on = guest.has_fuel()
         return self._store
 
-    def _charge_fuel(self, caller: Caller, payload_bytes: int) -> None:
+    def _charge_fuel(self, guest: GuestCaller, payload_bytes: int) -> None:
         """Take the call's price from the guest's fuel, where fuel is on; a guest that cannot pay traps at its next check."""
-        self._bound_store(caller)
+        self._bound_store(guest)
         if self._fuel_is_on:
-            price = FUEL_PER_CALL + payload_bytes
-            Store.set_fuel(caller, max(0, Store.get_fuel(caller) - price))  # type: ignore[arg-type]  # any Storelike will do
-
-
-def _has_fuel(caller: Caller) -> bool:
-    try:
-        Store.get_fuel(caller)  # type: ignore[arg-type]  # any Storelike will do
-    except WasmtimeError:
-        return False
-    return True
+            guest.charge_fuel(FUEL_PER_CALL + payload_bytes)

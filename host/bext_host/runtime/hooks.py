@@ -58,12 +58,20 @@ def encode_argument(argument: HookArgument) -> bytes | int:
     if isinstance(argument, str):
         return well_formed(argument).encode()
     if isinstance(argument, (dict, list, Mapping)):
-        return json.dumps(argument, ensure_ascii=False, separators=(",", ":"), default=_not_json).encode("utf-8", "replace")
+        return well_formed(_json(argument)).encode()
     if isinstance(argument, int) and not isinstance(argument, bool):
         if not 0 <= argument < 2**32:
             raise ValueError(f"a u32 argument must be between 0 and 2**32 - 1, not {argument}")
         return argument
     raise TypeError(f"a hook takes str, int, or a dict or list for JSON, not {type(argument).__name__}")
+
+
+def _json(value: object) -> str:
+    """Strict JSON. Raises TypeError or ValueError for what has no such form."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_not_json)
+    except RecursionError:
+        raise ValueError("a hook's argument is nested too deep to be written as JSON") from None
 
 
 def _not_json(value: object) -> object:

@@ -88,7 +88,7 @@ class Plugin:
         signature = self.functions.get(hook)
         if signature is None:
             raise HookMissing(self.name, hook, f"no such hook; the plugin has {', '.join(self.hooks) or 'none'}")
-        if not is_hook_of(signature, kinds):
+        if HOOKS.get(hook, kinds) != kinds or not is_hook_of(signature, kinds):
             given = ", ".join(kinds) or "no arguments"
             raise HookMissing(self.name, hook, f"is function {signature}, which cannot be called with {given}")
 
