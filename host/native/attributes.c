@@ -23,7 +23,8 @@ static enum bext_value_type scalar_type(const bext_reader *reader) {
     case BEXT_KIND_BIN:
     case BEXT_KIND_EXT:
     case BEXT_KIND_ARRAY:
-    case BEXT_KIND_MAP: break;
+    case BEXT_KIND_MAP:
+    case BEXT_KIND_RESERVED: break;
   }
   return NO_SCALAR;
 }

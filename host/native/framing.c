@@ -4,19 +4,20 @@
  */
 #include "framing.h"
 
-/* What a first byte says. `length_bytes` follow it and add to `size`. */
-typedef struct format {
-  uint8_t kind;
-  uint8_t length_bytes;
-  uint8_t size;
-} format;
+/* Formats that carry their number in the first byte: 16 of one kind from a size on, 32 of a str, 32 and 128 of an int. */
+#define SIZES_4(kind, n) {kind, 0, n}, {kind, 0, (n) + 1}, {kind, 0, (n) + 2}, {kind, 0, (n) + 3}
+#define SIZES_16(kind, n) SIZES_4(kind, n), SIZES_4(kind, (n) + 4), SIZES_4(kind, (n) + 8), SIZES_4(kind, (n) + 12)
+#define SAME_8(kind) {kind, 0, 0}, {kind, 0, 0}, {kind, 0, 0}, {kind, 0, 0}, {kind, 0, 0}, {kind, 0, 0}, {kind, 0, 0}, {kind, 0, 0}
+#define SAME_32(kind) SAME_8(kind), SAME_8(kind), SAME_8(kind), SAME_8(kind)
 
-#define RESERVED 0xff /* no kind: the first byte 0xc1 */
-
-/* The first bytes 0xc0 to 0xdf, which carry no number themselves. The body of an ext starts with its type, one byte. */
-static const format FORMATS[32] = {
+/* All 256 first bytes. The body of an ext starts with its type, which is one byte. */
+const bext_format bext_formats[256] = {
+    SAME_32(BEXT_KIND_UINT), SAME_32(BEXT_KIND_UINT), SAME_32(BEXT_KIND_UINT), SAME_32(BEXT_KIND_UINT), /* 00 to 7f */
+    SIZES_16(BEXT_KIND_MAP, 0),                                                                         /* 80 to 8f */
+    SIZES_16(BEXT_KIND_ARRAY, 0),                                                                       /* 90 to 9f */
+    SIZES_16(BEXT_KIND_STR, 0), SIZES_16(BEXT_KIND_STR, 16),                                            /* a0 to bf */
     {BEXT_KIND_NIL, 0, 0},   /* c0 */
-    {RESERVED, 0, 0},        /* c1 */
+    {BEXT_KIND_RESERVED, 0, 0},
     {BEXT_KIND_BOOL, 0, 0},  /* c2 false */
     {BEXT_KIND_BOOL, 0, 0},  /* c3 true */
     {BEXT_KIND_BIN, 1, 0},   /* c4 bin 8 */
@@ -47,32 +48,8 @@ static const format FORMATS[32] = {
     {BEXT_KIND_ARRAY, 4, 0}, /* dd array 32 */
     {BEXT_KIND_MAP, 2, 0},   /* de map 16 */
     {BEXT_KIND_MAP, 4, 0},   /* df map 32 */
+    SAME_32(BEXT_KIND_INT),  /* e0 to ff */
 };
-
-static format fixed(enum bext_kind kind, unsigned size) {
-  format fixed_format = {(uint8_t)kind, 0, (uint8_t)size};
-  return fixed_format;
-}
-
-static format format_of(uint8_t first) {
-  if (first < 0x80 || first >= 0xe0) return fixed(first < 0x80 ? BEXT_KIND_UINT : BEXT_KIND_INT, 0);
-  if (first >= 0xc0) return FORMATS[first - 0xc0];
-  if (first >= 0xa0) return fixed(BEXT_KIND_STR, first & 0x1f);
-  return fixed(first >= 0x90 ? BEXT_KIND_ARRAY : BEXT_KIND_MAP, first & 0x0f);
-}
-
-uint64_t bext_load_big_endian(const uint8_t *at, unsigned width) {
-  uint64_t value = 0;
-  for (unsigned i = 0; i < width; i++) value = value << 8 | at[i];
-  return value;
-}
-
-/* The header that starts with this format; its length bytes must be there. */
-static bext_header header_of(const uint8_t *at, format found) {
-  bext_header header = {at + 1 + found.length_bytes, found.size, (enum bext_kind)found.kind};
-  if (found.length_bytes) header.size += bext_load_big_endian(at + 1, found.length_bytes);
-  return header;
-}
 
 /* How many items follow as the content: none for a scalar, two for each pair of a map. At most 2^33, so 64 bits are needed. */
 static uint64_t item_count(const bext_header *header) {
@@ -81,8 +58,6 @@ static uint64_t item_count(const bext_header *header) {
 }
 
 static uint64_t scalar_bytes(const bext_header *header) { return header->kind < BEXT_KIND_ARRAY ? header->size : 0; }
-
-bext_header bext_read_header(const uint8_t *at) { return header_of(at, format_of(*at)); }
 
 const uint8_t *bext_skip(const uint8_t *at) {
   uint64_t pending = 1;
@@ -98,10 +73,10 @@ const uint8_t *bext_skip(const uint8_t *at) {
 /* The header at `at`, with `left` bytes up to the end of the payload. */
 static enum bext_rejection check_header(const uint8_t *at, size_t left, bext_header *out) {
   if (left == 0) return BEXT_REJECT_TRUNCATED;
-  format found = format_of(*at);
-  if (found.kind == RESERVED) return BEXT_REJECT_RESERVED_BYTE;
-  if (found.length_bytes > left - 1) return BEXT_REJECT_TRUNCATED;
-  *out = header_of(at, found);
+  const bext_format *found = &bext_formats[*at];
+  if (found->kind == BEXT_KIND_RESERVED) return BEXT_REJECT_RESERVED_BYTE;
+  if (found->length_bytes > left - 1) return BEXT_REJECT_TRUNCATED;
+  *out = bext_read_header(at);
   return BEXT_ACCEPTED;
 }
 

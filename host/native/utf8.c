@@ -54,6 +54,7 @@ bool bext_is_utf8(const uint8_t *bytes, size_t length) {
   size_t position = 0;
   while (position < length) {
     position += ascii_eights(bytes + position, length - position);
+    while (position < length && bytes[position] < 0x80) position++; /* the rest of an ASCII text is shorter than eight */
     if (position == length) break;
     size_t step = well_formed_length(bytes + position, length - position);
     if (step == 0) return false;

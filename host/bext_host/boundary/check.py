@@ -9,7 +9,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from wasmtime import Engine, FuncType, GlobalType, Linker, MemoryType, Module, Store, TableType, WasmtimeError
 
@@ -53,11 +53,18 @@ class ModuleReport:
     faults: tuple[str, ...]
 
 
-def compile_module(source: bytes | str | os.PathLike[str], engine: Engine, name: str, at_most_bytes: int) -> Module:
+Bytes: TypeAlias = bytes | bytearray | memoryview
+"""The bytes of a module, in any of Python's types for them."""
+
+
+def compile_module(source: Bytes | str | os.PathLike[str], engine: Engine, name: str, at_most_bytes: int) -> Module:
     """Compile a core module from its bytes or its file. Raises ModuleRefused, OSError where the file cannot be read."""
-    if not isinstance(source, bytes) and Path(source).stat().st_size > at_most_bytes:
-        raise ModuleRefused(name, [_too_large(Path(source).stat().st_size, at_most_bytes)])
-    wasm = source if isinstance(source, bytes) else Path(source).read_bytes()
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        wasm = bytes(source)
+    elif (size := Path(source).stat().st_size) > at_most_bytes:
+        raise ModuleRefused(name, [_too_large(size, at_most_bytes)])
+    else:
+        wasm = Path(source).read_bytes()
     fault = _too_large(len(wasm), at_most_bytes) if len(wasm) > at_most_bytes else _fault_of_form(wasm)
     if fault:
         raise ModuleRefused(name, [fault])

@@ -40,11 +40,13 @@ class Exporting:
 
     def hand_over(self, batches: Sequence[Batch], deadline: float) -> None:
         """Queue the batches before each exporter."""
-        self._start([(worker.name, worker.export(batch, deadline)) for worker in self._workers for batch in batches])
+        with self._lock:  # held all along, so that nothing is on its way unseen
+            self._outstanding += [(worker.name, worker.export(batch, deadline)) for worker in self._workers for batch in batches]
 
     def shut_down(self, deadline: float) -> None:
         """Queue the shutdown of each exporter, behind its batches."""
-        self._start([(worker.name, worker.shutdown(deadline)) for worker in self._workers])
+        with self._lock:
+            self._outstanding += [(worker.name, worker.shutdown(deadline)) for worker in self._workers]
 
     def wait(self, deadline: float) -> dict[str, str]:
         """Wait for all that is on its way, whoever handed it over; each exporter that failed or is late, and why."""
@@ -59,10 +61,6 @@ class Exporting:
         with self._lock:
             self._outstanding = [(name, future) for name, future in self._outstanding if not future.done()]
         return failures
-
-    def _start(self, jobs: list[tuple[str, Future[None]]]) -> None:
-        with self._lock:
-            self._outstanding += jobs
 
 
 def _failure(future: Future[None]) -> str | None:

@@ -2,13 +2,13 @@
 
 BextTracerError
 └── PluginError (RuntimeError)
-├── GuestTrap           the guest trapped, or exited
-├── HookFailed          the hook returned something other than 0
-├── HookMissing         the plugin exports no such hook, or takes other arguments
-├── AllocationFailed    the guest gave no memory for an argument
-├── ReentrantCall       a call into a plugin from inside its own call
-├── CallInterrupted     the host interrupted the call
-└── PluginClosed        the plugin or its host is closed
+    ├── GuestTrap           the guest trapped, or exited
+    ├── HookFailed          the hook returned something other than 0
+    ├── HookMissing         the plugin exports no such hook, or takes other arguments
+    ├── AllocationFailed    the guest gave no memory for an argument
+    ├── ReentrantCall       a call into a plugin from inside its own call
+    ├── CallInterrupted     the host interrupted the call
+    └── PluginClosed        the plugin or its host is closed
 """
 
 from __future__ import annotations

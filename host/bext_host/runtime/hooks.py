@@ -99,4 +99,4 @@ def hook_faults(exports: Mapping[str, Signature]) -> Iterator[str]:
             right_params = Signature(params_of(kinds))
             yield f"exports {name} as function {found}: its type is function {right_params}, or with the result i32"
         elif STRING in kinds and ALLOC not in exports:
-            yield f"exports {name} but no {ALLOC}: its strings need function {ALLOC} {_HELPERS[ALLOC]}"
+            yield f"exports {name} but no {ALLOC}: its strings need {ALLOC}, function {_HELPERS[ALLOC]}"

@@ -12,9 +12,10 @@ from wasmtime import Config, Engine, Linker, Module
 
 from bext_abi import TracerPlugin
 from bext_host.boundary import RemoteParents, TracerBridge
-from bext_host.boundary.check import ModuleRefused, compile_module, inspect_module
+from bext_host.boundary.check import Bytes, ModuleRefused, compile_module, inspect_module
 from bext_host.limits import Limits
 
+from .errors import PluginClosed
 from .hooks import function_exports, hook_faults
 from .instance import PluginInstance
 from .plugin import Plugin
@@ -43,6 +44,7 @@ class PluginHost:
         self._contained = self._bridge.contained(self._count_tracer_error)
         self._engine = plugin_engine()
         self._plugins: dict[str, Plugin] = {}
+        self._closed = False
         self._version = metadata.version("bext-tracer")
 
     @property
@@ -52,7 +54,7 @@ class PluginHost:
 
     def load(
         self,
-        source: bytes | str | os.PathLike[str],
+        source: Bytes | str | os.PathLike[str],
         name: str | None = None,
         *,
         version: str = "",
@@ -62,9 +64,12 @@ class PluginHost:
 
         `name` is the plugin's in traces (default: the file's name without its ending). `remote_parents` says what remote parents
         that the guest names do: "link", "continue" or "ignore". Raises ModuleRefused for a module that does not conform, GuestTrap
-        where its start-up traps, OSError where the file cannot be read, ValueError where the name is taken.
+        where its start-up traps, OSError where the file cannot be read, ValueError where the name is taken, PluginClosed where the
+        host is.
         """
-        plugin_name = name or ("plugin" if isinstance(source, bytes) else Path(source).stem)
+        plugin_name = name or (Path(source).stem if isinstance(source, (str, os.PathLike)) else "plugin")
+        if self._closed:
+            raise PluginClosed(plugin_name, "load", "the host is closed")
         if plugin_name in self._plugins:
             raise ValueError(f"a plugin named {plugin_name!r} is loaded already: give this one another name=")
         policy = RemoteParents(remote_parents)
@@ -79,6 +84,7 @@ class PluginHost:
             self._contained,
             lambda: self._new_instance(plugin_name, version, module, policy),
             self._version,
+            on_close=lambda: self._plugins.pop(plugin_name, None),
         )
         self._plugins[plugin_name] = plugin
         return plugin
@@ -89,8 +95,9 @@ class PluginHost:
 
     def close(self) -> None:
         """Close the plugins, the last loaded first, and flush the tracer. Raises FlushError where it could not hand over everything."""
-        while self._plugins:
-            self._plugins.popitem()[1].close()
+        for plugin in reversed(self.plugins):
+            plugin.close()
+        self._closed = True
         self.tracer.flush()
 
     def _new_instance(self, name: str, version: str, module: Module, policy: RemoteParents) -> PluginInstance:

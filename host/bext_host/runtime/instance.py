@@ -87,12 +87,28 @@ class PluginInstance:
         except (Trap, WasmtimeError) as error:
             self.scope.raise_pending()
             raise _guest_error(self._plugin_name, hook, error) from None
-        except Exception:  # noqa: BLE001  # whatever a host function raised
-            # What a host function raised: wasmtime keeps it in one place for all threads, so it may even be another's.
+        except Exception as error:  # noqa: BLE001  # whatever a host function raised, in this thread or in another
             self.scope.raise_pending()
+            trap = _hidden_trap(error)
+            if trap is not None:
+                raise _guest_error(self._plugin_name, hook, trap) from None
             raise GuestTrap(self._plugin_name, hook, "a host function stopped the guest") from None
         self.scope.raise_pending()
         return result
+
+
+def _hidden_trap(error: Exception) -> Trap | None:
+    """The trap that this call really ended with, where wasmtime-py raised another thread's exception in its place.
+
+    It keeps the exceptions of host functions in one global of the process; the trap is still a local of the frame that raised.
+    """
+    traceback = error.__traceback__
+    while traceback is not None:
+        for value in traceback.tb_frame.f_locals.values():
+            if isinstance(value, Trap):
+                return value
+        traceback = traceback.tb_next
+    return None
 
 
 def _signed(value: int) -> int:

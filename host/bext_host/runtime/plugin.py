@@ -29,12 +29,14 @@ class Plugin:
         tracer: ContainedTracer,
         new_instance: Callable[[], PluginInstance],
         version: str,
+        on_close: Callable[[], object],
     ) -> None:
         self.name = name
         self.functions = functions
         self._tracer = tracer
         self._new_instance = new_instance
         self._version = version
+        self._on_close = on_close
         self._lock = threading.Lock()
         self._calling_thread: int | None = None
         self._stats_of_gone = ScopeStats()
@@ -83,6 +85,7 @@ class Plugin:
         with self._lock:
             self._closed = True
             self._discard_instance(None)
+        self._on_close()
 
     def _check_hook(self, hook: str, kinds: tuple[str, ...]) -> None:
         signature = self.functions.get(hook)
