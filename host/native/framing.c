@@ -4,7 +4,7 @@
  */
 #include "framing.h"
 
-/* Formats that carry their number in the first byte: 16 of one kind from a size on, 32 of a str, 32 and 128 of an int. */
+/* Rows of formats without length bytes: 16 of growing size, or 32 alike. */
 #define SIZES_4(kind, n) {kind, 0, n}, {kind, 0, (n) + 1}, {kind, 0, (n) + 2}, {kind, 0, (n) + 3}
 #define SIZES_16(kind, n) SIZES_4(kind, n), SIZES_4(kind, (n) + 4), SIZES_4(kind, (n) + 8), SIZES_4(kind, (n) + 12)
 #define SAME_8(kind) {kind, 0, 0}, {kind, 0, 0}, {kind, 0, 0}, {kind, 0, 0}, {kind, 0, 0}, {kind, 0, 0}, {kind, 0, 0}, {kind, 0, 0}
@@ -12,43 +12,47 @@
 
 /* All 256 first bytes. The body of an ext starts with its type, which is one byte. */
 const bext_format bext_formats[256] = {
-    SAME_32(BEXT_KIND_UINT), SAME_32(BEXT_KIND_UINT), SAME_32(BEXT_KIND_UINT), SAME_32(BEXT_KIND_UINT), /* 00 to 7f */
-    SIZES_16(BEXT_KIND_MAP, 0),                                                                         /* 80 to 8f */
-    SIZES_16(BEXT_KIND_ARRAY, 0),                                                                       /* 90 to 9f */
-    SIZES_16(BEXT_KIND_STR, 0), SIZES_16(BEXT_KIND_STR, 16),                                            /* a0 to bf */
-    {BEXT_KIND_NIL, 0, 0},   /* c0 */
-    {BEXT_KIND_RESERVED, 0, 0},
-    {BEXT_KIND_BOOL, 0, 0},  /* c2 false */
-    {BEXT_KIND_BOOL, 0, 0},  /* c3 true */
-    {BEXT_KIND_BIN, 1, 0},   /* c4 bin 8 */
-    {BEXT_KIND_BIN, 2, 0},   /* c5 bin 16 */
-    {BEXT_KIND_BIN, 4, 0},   /* c6 bin 32 */
-    {BEXT_KIND_EXT, 1, 1},   /* c7 ext 8 */
-    {BEXT_KIND_EXT, 2, 1},   /* c8 ext 16 */
-    {BEXT_KIND_EXT, 4, 1},   /* c9 ext 32 */
-    {BEXT_KIND_FLOAT, 0, 4}, /* ca float 32 */
-    {BEXT_KIND_FLOAT, 0, 8}, /* cb float 64 */
-    {BEXT_KIND_UINT, 0, 1},  /* cc uint 8 */
-    {BEXT_KIND_UINT, 0, 2},  /* cd uint 16 */
-    {BEXT_KIND_UINT, 0, 4},  /* ce uint 32 */
-    {BEXT_KIND_UINT, 0, 8},  /* cf uint 64 */
-    {BEXT_KIND_INT, 0, 1},   /* d0 int 8 */
-    {BEXT_KIND_INT, 0, 2},   /* d1 int 16 */
-    {BEXT_KIND_INT, 0, 4},   /* d2 int 32 */
-    {BEXT_KIND_INT, 0, 8},   /* d3 int 64 */
-    {BEXT_KIND_EXT, 0, 2},   /* d4 fixext 1 */
-    {BEXT_KIND_EXT, 0, 3},   /* d5 fixext 2 */
-    {BEXT_KIND_EXT, 0, 5},   /* d6 fixext 4 */
-    {BEXT_KIND_EXT, 0, 9},   /* d7 fixext 8 */
-    {BEXT_KIND_EXT, 0, 17},  /* d8 fixext 16 */
-    {BEXT_KIND_STR, 1, 0},   /* d9 str 8 */
-    {BEXT_KIND_STR, 2, 0},   /* da str 16 */
-    {BEXT_KIND_STR, 4, 0},   /* db str 32 */
-    {BEXT_KIND_ARRAY, 2, 0}, /* dc array 16 */
-    {BEXT_KIND_ARRAY, 4, 0}, /* dd array 32 */
-    {BEXT_KIND_MAP, 2, 0},   /* de map 16 */
-    {BEXT_KIND_MAP, 4, 0},   /* df map 32 */
-    SAME_32(BEXT_KIND_INT),  /* e0 to ff */
+    SAME_32(BEXT_KIND_UINT),       /* 00 to 1f */
+    SAME_32(BEXT_KIND_UINT),       /* 20 to 3f */
+    SAME_32(BEXT_KIND_UINT),       /* 40 to 5f */
+    SAME_32(BEXT_KIND_UINT),       /* 60 to 7f */
+    SIZES_16(BEXT_KIND_MAP, 0),    /* 80 to 8f */
+    SIZES_16(BEXT_KIND_ARRAY, 0),  /* 90 to 9f */
+    SIZES_16(BEXT_KIND_STR, 0),    /* a0 to af */
+    SIZES_16(BEXT_KIND_STR, 16),   /* b0 to bf */
+    {BEXT_KIND_NIL, 0, 0},         /* c0 */
+    {BEXT_KIND_RESERVED, 0, 0},    /* c1 */
+    {BEXT_KIND_BOOL, 0, 0},        /* c2 false */
+    {BEXT_KIND_BOOL, 0, 0},        /* c3 true */
+    {BEXT_KIND_BIN, 1, 0},         /* c4 bin 8 */
+    {BEXT_KIND_BIN, 2, 0},         /* c5 bin 16 */
+    {BEXT_KIND_BIN, 4, 0},         /* c6 bin 32 */
+    {BEXT_KIND_EXT, 1, 1},         /* c7 ext 8 */
+    {BEXT_KIND_EXT, 2, 1},         /* c8 ext 16 */
+    {BEXT_KIND_EXT, 4, 1},         /* c9 ext 32 */
+    {BEXT_KIND_FLOAT, 0, 4},       /* ca float 32 */
+    {BEXT_KIND_FLOAT, 0, 8},       /* cb float 64 */
+    {BEXT_KIND_UINT, 0, 1},        /* cc uint 8 */
+    {BEXT_KIND_UINT, 0, 2},        /* cd uint 16 */
+    {BEXT_KIND_UINT, 0, 4},        /* ce uint 32 */
+    {BEXT_KIND_UINT, 0, 8},        /* cf uint 64 */
+    {BEXT_KIND_INT, 0, 1},         /* d0 int 8 */
+    {BEXT_KIND_INT, 0, 2},         /* d1 int 16 */
+    {BEXT_KIND_INT, 0, 4},         /* d2 int 32 */
+    {BEXT_KIND_INT, 0, 8},         /* d3 int 64 */
+    {BEXT_KIND_EXT, 0, 2},         /* d4 fixext 1 */
+    {BEXT_KIND_EXT, 0, 3},         /* d5 fixext 2 */
+    {BEXT_KIND_EXT, 0, 5},         /* d6 fixext 4 */
+    {BEXT_KIND_EXT, 0, 9},         /* d7 fixext 8 */
+    {BEXT_KIND_EXT, 0, 17},        /* d8 fixext 16 */
+    {BEXT_KIND_STR, 1, 0},         /* d9 str 8 */
+    {BEXT_KIND_STR, 2, 0},         /* da str 16 */
+    {BEXT_KIND_STR, 4, 0},         /* db str 32 */
+    {BEXT_KIND_ARRAY, 2, 0},       /* dc array 16 */
+    {BEXT_KIND_ARRAY, 4, 0},       /* dd array 32 */
+    {BEXT_KIND_MAP, 2, 0},         /* de map 16 */
+    {BEXT_KIND_MAP, 4, 0},         /* df map 32 */
+    SAME_32(BEXT_KIND_INT),        /* e0 to ff */
 };
 
 /* How many items follow as the content: none for a scalar, two for each pair of a map. At most 2^33, so 64 bits are needed. */

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from support import vectors
-from support.vectors import Vector
 from bext_abi import MalformedPayload, Rejection, SpanHandle, codec, traceparent
 from bext_abi.constants import HANDLE_SIZE
+from support import vectors
+from support.vectors import Vector
 
 PAYLOADS = ("span_start", "attribute", "span_status", "span_event", "handle")
 SECTIONS = {"text": ("utf8", "utf16")}

@@ -28,7 +28,9 @@ def test_the_commands_of_the_set_up_are_one_line_each():
 def test_the_embedder_prints_every_span():
     embedder, _, _ = code_blocks(README, "python")
     printed = run_python(embedder)
-    assert [line.split(maxsplit=1)[1].split(" INTERNAL")[0] for line in printed.splitlines() if "on_request" in line] == ["on_request_complete"]
+    assert [line.split(maxsplit=1)[1].split(" INTERNAL")[0] for line in printed.splitlines() if "on_request" in line] == [
+        "on_request_complete"
+    ]
     assert re.search(r"^[0-9a-f]{16} GET /cart SERVER \{'http.request.method': 'GET', 'url.path': '/cart'", printed, re.MULTILINE)
     assert len(printed.splitlines()) == 5
 

@@ -42,6 +42,4 @@ def start_command(*arguments: str | Path) -> subprocess.Popen[str]:
 
 def _run(command: list[str], env: Mapping[str, str], **options: Any) -> subprocess.CompletedProcess[str]:
     defaults: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.run(
-        command, **{**defaults, **options}, text=True, encoding="utf-8", env=environment(**env), timeout=60, check=False
-    )
+    return subprocess.run(command, **{**defaults, **options}, text=True, encoding="utf-8", env=environment(**env), timeout=60, check=False)

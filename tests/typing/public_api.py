@@ -54,9 +54,7 @@ def bridging(linker: wasmtime.Linker, module: wasmtime.Module) -> int:
 def hosting() -> list[FinishedSpan]:
     exporter = MemoryExporter()
     recorder = SpanRecorder(exporter)
-    handle = recorder.start_span(
-        SpanStart("s", SpanKind.SERVER, attributes={"a": 1, "b": [1.5]}, links=(SpanLink(SpanHandle(1, 2)),))
-    )
+    handle = recorder.start_span(SpanStart("s", SpanKind.SERVER, attributes={"a": 1, "b": [1.5]}, links=(SpanLink(SpanHandle(1, 2)),)))
     recorder.set_status(handle, SpanStatus(StatusCode.ERROR, "message"))
     with PluginHost(recorder, engine=engine) as host:
         plugin: Plugin = host.load("plugin.wasm")
