@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.processes import run_command
+from support.processes import call_command, run_command
 from support.wat import wasm
 
 FIXTURES = Path(__file__).resolve().parents[2] / "wasm-fixtures"
@@ -33,7 +33,7 @@ SAYS = {
 
 
 def report_of(path: Path, code: int) -> dict[str, object]:
-    result = run_command("inspect", path, "--json")
+    result = call_command("inspect", path, "--json")
     assert (result.returncode, result.stderr) == (code, "")
     report = json.loads(result.stdout)
     assert set(report) == KEYS
@@ -69,7 +69,7 @@ def test_the_text_says_the_same_for_people():
 
 @pytest.mark.parametrize("path", REFUSED, ids=lambda path: path.stem)
 def test_each_hostile_module_names_its_fault_in_a_line_of_its_own(path):
-    result = run_command("inspect", path)
+    result = call_command("inspect", path)
     faults = [line for line in result.stdout.splitlines() if line.startswith("fault: ")]
     assert (result.returncode, result.stderr) == (1, "")
     assert SAYS[path.stem] in "\n".join(faults)
@@ -90,13 +90,13 @@ def test_a_module_without_the_tracer_conforms_and_the_report_says_so(tmp_path):
     path.write_bytes(wasm('(module (func (export "on_reload")))'))
     report = report_of(path, 0)
     assert (report["uses_tracer"], report["abi_version"], report["hooks"]) == (False, None, ["on_reload"])
-    assert "imports nothing of the tracer" in run_command("inspect", path).stdout
+    assert "imports nothing of the tracer" in call_command("inspect", path).stdout
 
 
 def test_wasi_is_marked_as_provided(tmp_path):
     path = tmp_path / "wasi.wasm"
     path.write_bytes(wasm('(module (import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32))))'))
-    assert "(WASI)" in run_command("inspect", path).stdout
+    assert "(WASI)" in call_command("inspect", path).stdout
 
 
 HOSTILE = r"""(module
@@ -126,12 +126,12 @@ def test_a_file_that_is_no_module_is_a_report_with_one_fault(tmp_path, content):
     report = report_of(path, 1)
     assert len(report["faults"]) == 1
     assert report["imports"] == report["exports"] == report["hooks"] == []
-    assert run_command("inspect", path).stdout.count("fault: ") == 1
+    assert call_command("inspect", path).stdout.count("fault: ") == 1
 
 
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
     for path in (tmp_path / "missing\x1b.wasm", tmp_path):
-        result = run_command("inspect", path)
+        result = call_command("inspect", path)
         assert result.returncode == 1
         (line,) = result.stderr.splitlines()
         assert "cannot read" in line

@@ -76,7 +76,7 @@ def test_pressing_ctrl_c_again_and_again_shows_no_traceback(tmp_path):
         time.sleep(0.002)
     _, errors = process.communicate(timeout=30)
     assert "Traceback" not in errors
-    assert process.returncode == 130
+    assert process.returncode in (130, -signal.SIGINT)  # a shell shows 130 for both
 
 
 def test_a_guest_that_sleeps_where_nothing_can_wake_it_is_left_behind(tmp_path):
