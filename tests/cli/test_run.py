@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.processes import COMMAND, call_command, environment, run_command
+from support.processes import call_command, run_command
 from support.wat import ALLOC, CURRENT, Guest, guest, hook, note, tell
 
 FIXTURES = Path(__file__).resolve().parents[2] / "wasm-fixtures"
@@ -296,44 +296,3 @@ def test_what_was_dropped_is_said(tmp_path):
     module = build.module(hook("on_reload", build.current(), build.attribute(CURRENT, "bext.mine", 1)))
     result = run_command("run", saved(tmp_path, module), "--hook", "on_reload")
     assert "dropped: 1 reserved_key" in one_line(result, 0)
-
-
-# --- Where the output goes ---
-
-
-@pytest.mark.parametrize("form", ["tree", "json"])
-def test_a_reader_that_leaves_ends_the_run_without_a_traceback(form):
-    writer = subprocess.Popen(
-        [*COMMAND, "run", str(REQUEST_TRACE), "--repeat", "2000", "--format", form],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
-    )  # fmt: skip
-    assert writer.stdout is not None
-    assert writer.stderr is not None
-    assert writer.stdout.readline()
-    writer.stdout.close()
-    errors = writer.stderr.read()
-    writer.stderr.close()
-    assert writer.wait(30) != 0
-    assert "Traceback" not in errors
-    assert len(errors.splitlines()) <= 1
-
-
-@pytest.mark.parametrize("command", [("run", REQUEST_TRACE), ("run", REQUEST_TRACE, "--format", "json"), ("inspect", REQUEST_TRACE)])
-def test_a_full_disk_is_one_line(command):
-    with open("/dev/full", "w") as full:  # noqa: PTH123
-        assert "No space left" in one_line(run_command(*command, stdout=full), 1)
-
-
-@pytest.mark.parametrize("command", ["run", "inspect"])
-def test_no_standard_output_at_all_is_no_traceback(command):
-    result = subprocess.run(
-        ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, command, str(REQUEST_TRACE)],
-        stderr=subprocess.PIPE, text=True, env=environment(), timeout=60, check=False,
-    )  # fmt: skip
-    assert "Traceback" not in result.stderr
-    assert len(result.stderr.splitlines()) <= 1
-
-
-def test_an_output_of_plain_ascii_is_no_traceback():
-    result = run_command("run", FIXTURES / "hostile_names.wasm", env={"PYTHONIOENCODING": "ascii"})
-    assert (result.returncode, result.stderr) == (0, "")

@@ -19,7 +19,10 @@ NATIVE = ROOT / "host" / "native"
 HERE = Path(__file__).resolve().parent
 
 DECODER_SOURCES = [NATIVE / f"{name}.c" for name in ("framing", "utf8", "tracestate", "reader", "attributes", "payload")]
-INCLUDES = [f"-I{ABI}", f"-I{NATIVE}"]
+
+# For includes in quotes alone: a header of the project must not take the place of a system header of the same name.
+INCLUDES = [f"-iquote{ABI}", f"-iquote{NATIVE}"]
+
 STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
 C11 = ["-std=c11", *STRICT, *INCLUDES]
 

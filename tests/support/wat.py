@@ -7,7 +7,7 @@ from typing import Any
 
 from wasmtime import wat2wasm
 
-from bext_abi import AttrValue, SpanHandle, SpanStart, codec
+from bext_abi import AttrValue, SpanHandle, SpanStart, SpanStatus, codec
 
 CURRENT = 0
 """The slot of the handle that `current_span` gives."""
@@ -46,6 +46,9 @@ _PRELUDE = r"""
     (call $be64 (i32.add (local.get $at) (i32.const 20)) (i64.load offset=16 (local.get $slot))))
   (func $attribute (param $slot i32) (param $ptr i32) (param $len i32)
     (call $set_attribute (i64.load offset=0 (local.get $slot)) (i64.load offset=8 (local.get $slot))
+      (i64.load offset=16 (local.get $slot)) (local.get $ptr) (local.get $len)))
+  (func $status (param $slot i32) (param $ptr i32) (param $len i32)
+    (call $set_status (i64.load offset=0 (local.get $slot)) (i64.load offset=8 (local.get $slot))
       (i64.load offset=16 (local.get $slot)) (local.get $ptr) (local.get $len)))
   (func $end (param $slot i32)
     (call $end_span (i64.load offset=0 (local.get $slot)) (i64.load offset=8 (local.get $slot))
@@ -119,6 +122,11 @@ class Guest:
         """Set an attribute."""
         payload = codec.encode_attribute(key, value)
         return f"(call $attribute {_address(slot)} (i32.const {self._place(payload)}) (i32.const {len(payload)}))"
+
+    def status(self, slot: int, status: SpanStatus) -> str:
+        """Set the status."""
+        payload = codec.encode_span_status(status)
+        return f"(call $status {_address(slot)} (i32.const {self._place(payload)}) (i32.const {len(payload)}))"
 
     def current(self, slot: int = CURRENT) -> str:
         """Ask for the current span."""

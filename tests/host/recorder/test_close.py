@@ -9,6 +9,7 @@ import pytest
 
 from bext_abi import FlushError, SpanStart
 from bext_host import SpanRecorder
+from support.hammer import hammer
 from support.recording import BatchExporter, FailingExporter, HangingExporter
 
 
@@ -75,6 +76,16 @@ def test_threads_that_close_at_once_shut_down_once_and_none_gets_stuck(hanging):
     second.join(10)
     assert errors == []
     assert hanging.shutdowns == 1
+
+
+def test_closing_while_others_flush_loses_nothing():
+    for _ in range(150):
+        exporter = BatchExporter()
+        recorder = SpanRecorder(exporter)
+        record(recorder)
+        hammer(lambda number, recorder=recorder: recorder.flush(5) if number else recorder.close(5), threads=3)
+        assert exporter.batches == [["a"]]
+        assert exporter.shutdowns == 1
 
 
 def test_what_fails_at_the_flush_and_at_the_shutdown_is_one_error():

@@ -168,6 +168,21 @@ def test_threads_that_flush_at_once_hand_over_every_span_once():
     assert recorder.stats.exported == {"memory": 200}
 
 
+def test_no_flush_returns_before_what_ended_earlier_is_handed_over():
+    for _ in range(150):
+        memory = MemoryExporter()
+        recorder = SpanRecorder(memory)
+        record(recorder, "a")
+        seen: list[int] = []
+
+        def work(number: int, recorder=recorder, memory=memory, seen=seen) -> None:
+            recorder.flush(5)
+            seen.append(len(memory.spans))
+
+        hammer(work, threads=3)
+        assert seen == [1, 1, 1]
+
+
 def test_an_exporter_is_never_called_from_two_threads_at_once():
     inside = threading.Semaphore(1)
     clashes = []

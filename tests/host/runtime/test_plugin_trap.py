@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+
 import pytest
 
 from bext_abi import SpanStatus, StatusCode
@@ -69,6 +72,13 @@ def test_a_trap_tells_where_it_happened(hosting):
     assert "deepest" in frames[0]
     assert "middle" in frames[1]
     assert hosting.last().events[0].attributes["exception.stacktrace"] == raised.value.backtrace
+
+
+def test_a_backtrace_is_bounded_however_long_and_many_the_names_are(hosting):
+    name = "x" * 90_000
+    with pytest.raises(GuestTrap, match="stack exhausted"):
+        hosting.load(wasm(f'(module (func $"{name}" (export "on_reload") (call 0)))')).call("on_reload")
+    assert len(hosting.last().events[0].attributes["exception.stacktrace"]) <= 65_536
 
 
 HOSTILE_FUNCTION = r'(module (func $"evil\1b[31m\0a\0aCaused by:\0a    fine\e2\80\ae" (export "on_reload") unreachable))'
@@ -141,6 +151,17 @@ def test_open_spans_are_ended_the_last_one_first_at_one_time(hosting):
     assert hosting.recorder.open_spans == 0
 
 
+def test_a_step_of_the_wall_clock_does_not_put_the_end_of_abandoned_spans_after_their_parents(hosting, monkeypatch):
+    build = Guest()
+    plugin = hosting.load(build.module(hook("on_reload", build.current(), build.start(1, "outer", CURRENT), "unreachable")))
+    first = time.time_ns()
+    readings = itertools.chain([first], itertools.repeat(first + 3_600_000_000_000))
+    monkeypatch.setattr(time, "time_ns", lambda: next(readings))
+    with pytest.raises(GuestTrap):
+        plugin.call("on_reload")
+    assert hosting.span("outer").end_time_unix_nanos <= hosting.span("on_reload").end_time_unix_nanos
+
+
 def test_abandoned_spans_say_why_and_keep_what_they_had(hosting):
     plugin = hosting.load(open_spans())
     with pytest.raises(GuestTrap) as raised:
@@ -165,11 +186,10 @@ def test_spans_of_earlier_calls_are_abandoned_by_a_later_trap(hosting):
 
 
 def test_abandonment_overrides_a_status_that_the_guest_made_final(hosting):
-    ok = b"\x81\xa4code\x01"
     build = Guest()
-    place = "".join(f"(i32.store8 (i32.const {0x7000 + at}) (i32.const {byte}))" for at, byte in enumerate(ok))
-    status = f"(call $set_status (i64.load (i32.const 32)) (i64.load (i32.const 40)) (i64.load (i32.const 48)) (i32.const {0x7000}) (i32.const {len(ok)}))"
-    plugin = hosting.load(build.module(hook("on_reload", build.start(1, "fine"), place, status, "unreachable")))
+    plugin = hosting.load(
+        build.module(hook("on_reload", build.start(1, "fine"), build.status(1, SpanStatus(StatusCode.OK)), "unreachable"))
+    )
     with pytest.raises(GuestTrap):
         plugin.call("on_reload")
     assert plugin.stats.recorded["set_status"] == 1
@@ -207,89 +227,6 @@ def test_handles_of_the_old_instance_are_unknown_to_the_new_one(hosting):
         plugin.call("on_reload")
     plugin.call("cleanup")
     assert plugin.stats.ignored == 1  # the new instance's memory is new: its handle is still all zero
-
-
-# --- Start-up ---
-
-
-def starting_up(kind: str, *statements: str) -> bytes:
-    """A module that runs this when it starts, in the start section or in _initialize."""
-    body = " ".join(statements)
-    start = f"(func $begin {body}) (start $begin)" if kind == "start section" else f'(func (export "_initialize") {body})'
-    return guest(start, hook("on_reload", note("r")))
-
-
-@pytest.mark.parametrize("kind", ["start section", "_initialize"])
-def test_start_up_runs_once_for_each_instance_before_the_first_hook(hosting, kind):
-    build = Guest()
-    count = "(global $starts (mut i32) (i32.const 0))"
-    body = "(global.set $starts (i32.add (global.get $starts) (i32.const 1)))"
-    start = f"(func $begin {body}) (start $begin)" if kind == "start section" else f'(func (export "_initialize") {body})'
-    plugin = hosting.load(build.module(count, start, hook("on_reload", note("s", "(global.get $starts)"))))
-    for _ in range(2):
-        plugin.call("on_reload")
-        assert hosting.notes() == [("s", 1, 0)]
-
-
-@pytest.mark.parametrize("kind", ["start section", "_initialize"])
-def test_a_trap_at_start_up_refuses_the_plugin_and_leaves_its_name_free(hosting, kind):
-    with pytest.raises(GuestTrap, match="unreachable"):
-        hosting.load(starting_up(kind, "unreachable"))
-    assert hosting.host.plugins == ()
-    hosting.load(guest(hook("on_reload"))).call("on_reload")
-
-
-@pytest.mark.parametrize("kind", ["start section", "_initialize"])
-def test_spans_open_at_a_trap_of_the_start_up_are_abandoned_too(hosting, kind):
-    build = Guest()
-    body = build.start(1, "starting") + " unreachable"
-    start = f"(func $begin {body}) (start $begin)" if kind == "start section" else f'(func (export "_initialize") {body})'
-    with pytest.raises(GuestTrap):
-        hosting.load(build.module(start, hook("on_reload")))
-    assert hosting.recorder.open_spans == 0
-    assert hosting.span("starting").attributes["bext.abandoned"] == "trap"
-
-
-class Switch:
-    """A sampler that can be switched, which a guest sees by its handles."""
-
-    on = False
-
-    def should_sample(self, trace_id: int) -> bool:
-        return self.on
-
-
-def test_a_fresh_instance_whose_start_up_traps_fails_the_call_with_its_spans_ended():
-    switch = Switch()
-    hosting = Hosting(sampler=switch)
-    build = Guest()
-    trap_if_sampled = "(if (i64.ne (i64.load (i32.const 32)) (i64.const 0)) (then unreachable))"
-    start = f'(func (export "_initialize") {build.start(1, "starting")} {trap_if_sampled})'
-    plugin = hosting.load(build.module(start, hook("on_reload", "unreachable"), hook("cleanup")))
-    with pytest.raises(GuestTrap):
-        plugin.call("on_reload")
-    switch.on = True
-    with pytest.raises(GuestTrap, match="unreachable"):
-        plugin.call("cleanup")
-    assert [span.name for span in hosting.spans()] == ["starting", "cleanup"]
-    assert hosting.recorder.open_spans == 0
-    assert plugin.stats.recorded["start_span"] == 1
-    switch.on = False
-    plugin.call("cleanup")
-
-
-def test_an_allocation_that_traps_abandons_what_is_open(hosting):
-    build = Guest()
-    alloc = f'(func (export "bext_alloc") (param i32) (result i32) {build.start(1, "allocating")} unreachable)'
-    plugin = hosting.load(build.module(alloc, hook("on_request_complete", takes="i32 i32")))
-    with pytest.raises(GuestTrap):
-        plugin.call("on_request_complete", "x")
-    assert hosting.span("allocating").attributes["bext.abandoned"] == "trap"
-
-
-def test_data_that_does_not_fit_the_memory_refuses_the_plugin(hosting):
-    with pytest.raises(PluginError, match="out of bounds"):
-        hosting.load(wasm('(module (memory 1) (data (i32.const 65536) "x") (func (export "on_reload")))'))
 
 
 def test_a_trap_after_the_text_was_passed_leaves_a_plugin_that_takes_texts(hosting):
