@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = {"bext_abi": ROOT / "abi" / "bext_abi", "bext_host": ROOT / "host" / "bext_host"}
 
-LEAVES = {"bext_host.escape", "bext_host.limits", "bext_host.logs", "bext_host.settings"}
+LEAVES = {"bext_host.escape", "bext_host.limits", "bext_host.logs", "bext_host.settings", "bext_host.version"}
 SPAN_RECORD = {"bext_host.recorder.span", "bext_host.recorder.exporter"}
 
 MAY_IMPORT = {
@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "bext_host.escape": set(),
     "bext_host.settings": set(),
     "bext_host.logs": set(),
+    "bext_host.version": set(),
     "bext_host.limits": {"bext_abi"},
     "bext_host.testing": {"bext_abi"},
     "bext_host.boundary": {"bext_abi", *LEAVES},

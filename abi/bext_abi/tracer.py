@@ -62,6 +62,10 @@ class HostTracerPlugin(TracerPlugin, Protocol):
         """Record the host's own attributes and events, outside every limit, and a status that overrides."""
         ...
 
+    def now(self, span: SpanHandle) -> int:
+        """Nanoseconds since the Unix epoch by the clock that stamps this span, for spans that the host ends together."""
+        ...
+
     def add_dropped(self, span: SpanHandle, *, attributes: int = 0, events: int = 0) -> None:
         """Count what the boundary dropped of an open span, for the back-end's dropped counts."""
         ...

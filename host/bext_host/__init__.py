@@ -2,6 +2,7 @@
 
 from .boundary import (
     EngineUnavailable,
+    GuestStopped,
     ModuleRefused,
     RemoteParents,
     ScopeStats,
@@ -31,6 +32,7 @@ __all__ = [
     "CallInterrupted",
     "EngineUnavailable",
     "FinishedSpan",
+    "GuestStopped",
     "GuestTrap",
     "HookFailed",
     "HookMissing",

@@ -295,4 +295,4 @@ def test_what_was_dropped_is_said(tmp_path):
     build = Guest()
     module = build.module(hook("on_reload", build.current(), build.attribute(CURRENT, "bext.mine", 1)))
     result = run_command("run", saved(tmp_path, module), "--hook", "on_reload")
-    assert "dropped: 1 reserved_key" in one_line(result, 0)
+    assert "dropped 1 reserved_key" in one_line(result, 0)

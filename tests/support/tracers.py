@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,12 +16,18 @@ class HostRecordingTracer(RecordingTracer):
     def record_host(self, span, *, attributes=None, events=(), status=None) -> None:
         self.calls.append(("record_host", span, dict(attributes or {}), tuple(events), status))
 
+    def now(self, span) -> int:
+        return time.time_ns()
+
     def add_dropped(self, span, *, attributes=0, events=0) -> None:
         self.calls.append(("add_dropped", span, attributes, events))
 
 
 class FaultyTracer(RecordingTracer):
-    """A RecordingTracer that raises `error` in the methods named."""
+    """A RecordingTracer that raises `error` in the methods named, which may be those of a HostTracerPlugin."""
+
+    def now(self, span) -> int:
+        return time.time_ns()
 
     def __init__(self, error: BaseException | type[BaseException], *methods: str) -> None:
         super().__init__()

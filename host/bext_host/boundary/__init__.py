@@ -4,11 +4,13 @@ from .bridge import TracerBridge
 from .check import ModuleItem, ModuleRefused, ModuleReport, check_module, inspect_module
 from .engine_choice import EngineUnavailable, engine, engine_reason
 from .parents import RemoteParents
+from .reference import GuestStopped
 from .scope import TracerScope
 from .stats import ScopeStats
 
 __all__ = [
     "EngineUnavailable",
+    "GuestStopped",
     "ModuleItem",
     "ModuleRefused",
     "ModuleReport",

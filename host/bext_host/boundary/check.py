@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from wasmtime import Engine, FuncType, GlobalType, Linker, MemoryType, Module, Store, TableType, WasmtimeError
+from wasmtime import Engine, Func, FuncType, GlobalType, Linker, MemoryType, Module, Store, TableType, WasmtimeError
 
 from bext_abi import TRACER_ABI_MARKER, TRACER_IMPORT_MODULE, BextTracerError
 from bext_host.escape import escape
 
-from .signatures import IMPORTS, KNOWN_VERSIONS, MARKER_PATTERN, Signature
+from .signatures import IMPORTS, KNOWN_VERSIONS, MARKER_PATTERN, Signature, defines
 
 MEMORY_EXPORT = "memory"
+_MOST_NAMED = 256
 
 
 class ModuleRefused(BextTracerError, ValueError):
@@ -61,11 +62,10 @@ def compile_module(source: Bytes | str | os.PathLike[str], engine: Engine, name:
     """Compile a core module from its bytes or its file. Raises ModuleRefused, OSError where the file cannot be read."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         wasm = bytes(source)
-    elif (size := Path(source).stat().st_size) > at_most_bytes:
-        raise ModuleRefused(name, [_too_large(size, at_most_bytes)])
     else:
-        wasm = Path(source).read_bytes()
-    fault = _too_large(len(wasm), at_most_bytes) if len(wasm) > at_most_bytes else _fault_of_form(wasm)
+        with Path(source).open("rb") as file:
+            wasm = file.read(at_most_bytes + 1)  # a file may be endless
+    fault = _too_large(at_most_bytes) if len(wasm) > at_most_bytes else _fault_of_form(wasm)
     if fault:
         raise ModuleRefused(name, [fault])
     try:
@@ -74,8 +74,8 @@ def compile_module(source: Bytes | str | os.PathLike[str], engine: Engine, name:
         raise ModuleRefused(name, [f"not a valid WebAssembly module: {one_line(str(error))}"]) from None
 
 
-def _too_large(size: int, at_most_bytes: int) -> str:
-    return f"is {size} bytes long: at most {at_most_bytes} are compiled"
+def _too_large(at_most_bytes: int) -> str:
+    return f"is longer than {at_most_bytes} bytes, the most that is compiled"
 
 
 def _fault_of_form(wasm: bytes) -> str | None:
@@ -86,10 +86,12 @@ def _fault_of_form(wasm: bytes) -> str | None:
         return "is no WebAssembly: a core module starts with 00 61 73 6d 01 00 00 00" + (
             f", this with {wasm[:8].hex(' ')}" if wasm else ", this is empty"
         )
+    if len(wasm) < 8:
+        return "is cut short within the first 8 bytes of a module"
     if wasm[6:8] == b"\x01\x00":
         return "is a WebAssembly component: build a core module instead (the tracer ABI is one of core modules)"
     if wasm[4:8] != b"\x01\0\0\0":
-        return f"is no core module of version 1: its header goes on with {wasm[4:8].hex(' ') or 'nothing'}"
+        return f"is no core module of version 1: its header goes on with {wasm[4:8].hex(' ')}"
     return None
 
 
@@ -127,13 +129,13 @@ def inspect_module(
     """As check_module, but with the faults in the report instead of raised."""
     imports = list(module.imports)
     exports = {item.name: item.type for item in module.exports}
-    ours = [item for item in imports if item.module == TRACER_IMPORT_MODULE and item.name in IMPORTS]
+    ours = [item for item in imports if _is_ours(item)]
     version, marker_faults = _marker(exports)
     faults = [*_signature_faults(ours), *marker_faults]
     if ours:
         faults += _missing_marker(version, marker_faults, ours[0].name or "")
         faults += _memory_faults(exports.get(MEMORY_EXPORT))
-    faults += _unprovided([item for item in imports if item not in ours], linker, provided, wasi)
+    faults += _unprovided([item for item in imports if not _is_ours(item)], linker, provided, wasi)
     return ModuleReport(
         abi_version=version,
         uses_tracer=bool(ours),
@@ -201,34 +203,53 @@ def _memory_faults(kind: Any) -> Iterator[str]:
         yield f"exports a {_memory_name(kind)}: the tracer ABI needs a 32-bit memory that is not shared"
 
 
+def _is_ours(item: Any) -> bool:
+    return item.module == TRACER_IMPORT_MODULE and item.name in IMPORTS
+
+
 def _signature_faults(ours: Iterable[Any]) -> Iterator[str]:
+    told: set[str] = set()
     for item in ours:
         right = IMPORTS[item.name]
-        if not isinstance(item.type, FuncType) or Signature.of(item.type) != right:
-            name = import_name(item.module, item.name)
-            yield f"imports {name} as {type_name(item.type)}: its type is function {right}"
+        found = type_name(item.type)
+        fault = f"imports {import_name(item.module, item.name)} as {found}: its type is function {right}"
+        if found != f"function {right}" and fault not in told:
+            told.add(fault)
+            yield fault
 
 
 def _unprovided(imports: Iterable[Any], linker: Linker | None, provided: Collection[tuple[str, str]], wasi: bool) -> Iterator[str]:
-    """All imports that nobody provides, named at once."""
-    linkers = [] if linker is None else [linker]
-    if wasi:
-        wasi_linker = Linker(Engine())
-        wasi_linker.define_wasi()
-        linkers.append(wasi_linker)
-    missing = dict.fromkeys(  # an import may stand twice
-        import_name(item.module, item.name or "")
-        for item in imports
-        if (item.module, item.name) not in provided and not any(_defines(one, item) for one in linkers)
-    )
+    """All imports that nobody provides, named at once; and those from WASI with another type than WASI's."""
+    sources = [] if linker is None else [(linker, Store(linker.engine))]
+    wasi_types = _wasi_types(imports) if wasi else {}
+    missing: dict[str, None] = {}  # an import may stand twice
+    for item in imports:
+        name, found = (item.module, item.name), type_name(item.type)
+        is_elsewhere = name in provided or any(defines(one, store, *name) for one, store in sources)
+        if name not in wasi_types:
+            if not is_elsewhere:
+                missing[import_name(*name)] = None
+        elif not is_elsewhere and found != wasi_types[name]:
+            yield f"imports {import_name(*name)} as {found}: its type is {wasi_types[name]}"
     if missing:
         among = [f"{TRACER_IMPORT_MODULE}.{{{', '.join(IMPORTS)}}}", *(["WASI preview 1"] if wasi else [])]
-        yield f"imports what nobody provides: {', '.join(missing)} (here there is {' and '.join(among)})"
+        yield f"imports what nobody provides: {_listed(list(missing))} (here there is {' and '.join(among)})"
 
 
-def _defines(linker: Linker, item: Any) -> bool:
-    try:
-        linker.get(Store(linker.engine), item.module, item.name)
-    except (KeyError, WasmtimeError):
-        return False
-    return True
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def _wasi_types(imports: Iterable[Any]) -> dict[tuple[str, str], str]:
+    """The types in words of those imports that WASI provides."""
+    engine = Engine()
+    linker, store = Linker(engine), Store(engine)
+    linker.define_wasi()
+    types: dict[tuple[str, str], str] = {}
+    for name in {(item.module, item.name) for item in imports}:
+        if defines(linker, store, *name):
+            function = linker.get(store, *name)
+            assert isinstance(function, Func)  # WASI preview 1 consists of functions
+            types[name] = type_name(function.type(store))
+    return types

@@ -7,6 +7,7 @@ the program passes: KeyboardInterrupt and SystemExit.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -97,6 +98,14 @@ class ContainedTracer:
             self.add_event(span, event)
         if status is not None:
             self.set_status(span, status)
+
+    def now(self, span: SpanHandle) -> int:
+        """The tracer's time for the span, where it tells; else the wall clock's."""
+        host = self._host_tracer
+        times: list[int] = []
+        if host is not None:
+            self._call("now", lambda: times.append(host.now(span)))
+        return times[0] if times and type(times[0]) is int else time.time_ns()
 
     def add_dropped(self, span: SpanHandle, *, attributes: int = 0, events: int = 0) -> None:
         """Tell a HostTracerPlugin what was dropped of an open span; other tracers have no place for it."""

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from wasmtime import Caller, Linker, WasmtimeError
+from wasmtime import Caller, Linker, Store
 
 from bext_abi import TRACER_IMPORT_MODULE, DropReason, SpanHandle
 from bext_abi.constants import FUEL_PER_CALL, HANDLE_SIZE, MAX_TIME_UNIX_NANOS
@@ -21,7 +21,7 @@ from .contained import STOPS_THE_PROGRAM
 from .drops import Dropped
 from .guest_caller import GuestCaller, StoreIdentity
 from .rules import CallRules
-from .signatures import IMPORTS
+from .signatures import IMPORTS, defines
 from .span_table import SpanTable, TrackedSpan
 from .stats import ScopeStats
 
@@ -65,19 +65,18 @@ class ReferenceCalls:
             "end_span": self._end_span,
             "current_span": self._current_span,
         }
+        taken = [name for name in IMPORTS if defines(linker, Store(linker.engine), TRACER_IMPORT_MODULE, name)]
+        if taken:
+            raise ValueError(f"this linker already has {TRACER_IMPORT_MODULE}.{taken[0]}: give each plugin instance a linker of its own")
         for name, signature in IMPORTS.items():
             function = self._guarded(name, operations[name], 0 if signature.results else None)
-            try:
-                linker.define_func(TRACER_IMPORT_MODULE, name, signature.func_type(), function, access_caller=True)
-            except WasmtimeError as error:
-                raise ValueError(
-                    f"this linker already has {TRACER_IMPORT_MODULE}.{name}: give each plugin instance a linker of its own"
-                ) from error
+            linker.define_func(TRACER_IMPORT_MODULE, name, signature.func_type(), function, access_caller=True)
 
     def _guarded(self, name: str, operation: Callable[..., int | None], dropped_result: int | None) -> Callable[..., int | None]:
         """`operation` as a host function: a drop is counted, and no exception leaves but the one that stops the guest."""
 
         def host_call(caller: Caller, *arguments: int) -> int | None:
+            stopped = False
             try:
                 self._stats.calls[name] += 1
                 return operation(GuestCaller(caller), *arguments)
@@ -85,10 +84,12 @@ class ReferenceCalls:
                 self._stats.drop(dropped.reason)
             except STOPS_THE_PROGRAM as error:
                 self._stop(error)
-                raise GuestStopped from None
+                stopped = True
             except BaseException as error:  # noqa: BLE001  # a defect of ours, or no memory left: never the guest's trouble
                 self._stats.drop(DropReason.TRACER_ERROR)
                 log_safely(logger, logging.ERROR, "host call %s failed", name, error=error)
+            if stopped:  # raised here, where it has no context: wasmtime-py may hand it to another thread
+                raise GuestStopped
             return dropped_result
 
         return host_call

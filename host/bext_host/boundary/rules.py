@@ -69,6 +69,9 @@ class CallRules:
         if handle.is_invalid:
             self._stats.unsampled += 1
             return SpanHandle.INVALID
+        if not self._table.claim(handle):
+            self._tracer.failed("start_span", ValueError("start_span returned the handle of a span that is open already"))
+            return SpanHandle.INVALID
         self._own(TrackedSpan(handle, len(payload), sizes))
         self._stats.recorded["start_span"] += 1
         return handle
@@ -76,9 +79,8 @@ class CallRules:
     def _own(self, tracked: TrackedSpan) -> None:
         try:
             self._table.add(tracked)
-        except Dropped as dropped:
-            if dropped.reason is DropReason.SCOPE_CLOSED:  # closed while the tracer ran: nobody else would end this span
-                self._tracer.end_span(tracked.handle)
+        except Dropped:  # closed while the tracer ran: nobody else would end this span
+            self._tracer.end_span(tracked.handle)
             raise
 
     def set_attribute(self, tracked: TrackedSpan, payload: bytes) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Any
 
 from bext_abi import SpanEvent, SpanHandle, SpanStatus, StatusCode
 
@@ -63,14 +63,14 @@ class TracerScope:
         Each gets an error status, an `exception` event with `message` (default: that of `error`, where there is one) and the
         attribute `bext.abandoned`. From now on host calls of this scope are dropped. Closing again does nothing.
         """
-        now = time.time_ns()
         text = message or (str(error) if error is not None else f"open when its plugin instance ended: {reason}")
-        exception_type = type(error).__name__ if error is not None else "Abandoned"
-        event = SpanEvent("exception", {"exception.type": exception_type, "exception.message": text}, now)
+        exception = {"exception.type": type(error).__name__ if error is not None else "Abandoned", "exception.message": text}
         status = SpanStatus(StatusCode.ERROR, f"abandoned: {reason}")
         handles = self._table.drain()
         self.stats.abandoned += len(handles)
         with _stops_at_the_end() as calls:
+            now = calls(self._tracer.now, handles[0]) if handles else None
+            event = SpanEvent("exception", exception, now)
             for handle in handles:
                 calls(self._tracer.record_host, handle, attributes={"bext.abandoned": reason}, events=(event,), status=status)
                 calls(self._tracer.end_span, handle, now)
@@ -95,15 +95,16 @@ class TracerScope:
 
 
 @contextmanager
-def _stops_at_the_end() -> Iterator[Callable[..., None]]:
+def _stops_at_the_end() -> Iterator[Callable[..., Any]]:
     """Makes calls that all happen; the first of them that must stop the program does so when the last is done."""
     stops: list[BaseException] = []
 
-    def call(function: Callable[..., object], *arguments: object, **keywords: object) -> None:
+    def call(function: Callable[..., Any], *arguments: object, **keywords: object) -> Any:
         try:
-            function(*arguments, **keywords)
+            return function(*arguments, **keywords)
         except STOPS_THE_PROGRAM as error:
             stops.append(error)
+            return None
 
     yield call
     if stops:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from wasmtime import FuncType, ValType
+from wasmtime import FuncType, Linker, Store, ValType, WasmtimeError
 from wasmtime import _ffi as ffi
 
 from bext_abi import TRACER_ABI_VERSION
@@ -68,3 +68,12 @@ MARKER_PATTERN: Final = re.compile(r"bext_tracer_abi_v([1-9][0-9]{0,8})")
 """A marker export of any version: one that this host does not know is named in the refusal."""
 
 KNOWN_VERSIONS: Final = frozenset({TRACER_ABI_VERSION})
+
+
+def defines(linker: Linker, store: Store, module: str, name: str) -> bool:
+    """Whether `linker` has this item. `store` is any of its engine's; what comes out of it is not touched."""
+    try:
+        linker.get(store, module, name)
+    except (KeyError, WasmtimeError):
+        return False
+    return True

@@ -76,10 +76,12 @@ class SpanTable:
             if over_span or self._payload_bytes + payload_bytes > self._limits.scope_bytes:
                 raise Dropped(DropReason.MEMORY_LIMIT)
 
+    def claim(self, handle: SpanHandle) -> bool:
+        """Take a handle from the tracer; False where it is that of a span that is open in this process."""
+        return self._open_handles.claim(handle)
+
     def add(self, tracked: TrackedSpan) -> None:
-        """Take over a span that has just started. Raises Dropped where the tracer's handle is open elsewhere, or the scope closed."""
-        if not self._open_handles.claim(tracked.handle):
-            raise Dropped(DropReason.TRACER_ERROR)
+        """Take over a span that has just started, its handle claimed. Raises Dropped where the scope was closed meanwhile."""
         with self._lock:
             if not self.closed:
                 self._open[tracked.handle] = tracked

@@ -68,9 +68,13 @@ def _event_text(event: str) -> str:
 
 def _parsed(text: str) -> object:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_json)
     except (ValueError, RecursionError) as error:
         raise CommandFailed(f"--event: not JSON: {escape(str(error))} (a file is given as @FILE)", USAGE) from None
+
+
+def _no_json(constant: str) -> object:
+    raise ValueError(f"{constant} is no JSON value")
 
 
 def _argument(item: object, kind: str) -> HookArgument:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+from bext_abi import FlushError
 
 FAULT = 1
 USAGE = 2
@@ -21,3 +24,20 @@ def fail(line: str, code: int) -> int:
     """Print the line, give the code. `line` is safe to show: who made it has escaped what others named."""
     print(f"bext-tracer: {line}", file=sys.stderr)
     return code
+
+
+def note(line: str) -> None:
+    """Print a line that is no failure."""
+    print(f"bext-tracer: note: {line}", file=sys.stderr)
+
+
+def is_broken_pipe(error: FlushError) -> bool:
+    """Whether nothing but the reader of the output is gone, as with `| head`."""
+    return all(failure.startswith(BrokenPipeError.__name__) for failure in error.failures.values())
+
+
+def silence_output() -> int:
+    """Go on without a reader, in silence, so that nothing complains at exit either. Gives the exit code."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAULT

@@ -65,20 +65,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _report(path: Path) -> _Report:
-    try:
-        wasm = path.read_bytes()
-    except OSError as error:
-        raise CommandFailed(f"cannot read {escape(str(path))}: {error.strerror}") from None
     name = escape(path.name)
     try:
-        module = compile_module(wasm, plugin_engine(), path.name, Limits().module_bytes)
+        size = path.stat().st_size
+        module = compile_module(path, plugin_engine(), path.name, Limits().module_bytes)
+    except OSError as error:
+        raise CommandFailed(f"cannot read {escape(str(path))}: {error.strerror}") from None
     except ModuleRefused as refused:
-        return _Report(name, len(wasm), False, None, False, (), (), (), refused.faults)
+        return _Report(name, size, False, None, False, (), (), (), refused.faults)
     found = inspect_module(module, wasi=True)
+    faults = (*found.faults, *hook_faults(module))
     functions = function_exports(module)
-    faults = (*found.faults, *hook_faults(functions))
     hooks = tuple(hook for hook in HOOKS if hook in functions)
-    return _Report(name, len(wasm), not faults, found.abi_version, found.uses_tracer, hooks, found.imports, found.exports, faults)
+    return _Report(name, size, not faults, found.abi_version, found.uses_tracer, hooks, found.imports, found.exports, faults)
 
 
 def _text(report: _Report) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Any
 
 from bext_host.escape import escape
+from bext_host.version import version
 
 from . import inspect, run
-from .failure import CommandFailed, fail
+from .failure import FAULT, INTERRUPTED, CommandFailed, fail, silence_output
 
 _EXAMPLES = """\
 examples:
@@ -35,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"bext-tracer {metadata.version('bext-tracer')}")
+    parser.add_argument("--version", action="version", version=f"bext-tracer {version()}")
     commands: argparse._SubParsersAction[Any] = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run.add_parser(commands)
     inspect.add_parser(commands)
@@ -44,13 +45,26 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (default: the process's). Gives the exit code; argparse exits by itself with 2."""
+    _show_what_cannot_be_encoded()
     arguments = _parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except CommandFailed as failed:
         return fail(str(failed), failed.code)
+    except KeyboardInterrupt:
+        return fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        sys.stdout = None  # the reader has gone, as with `| head`; nothing is left to flush at exit
-        return 1
+        return silence_output()
+    except OSError as error:
+        silence_output()
+        return fail(f"cannot write to standard output: {error.strerror}", FAULT)
     return code
+
+
+def _show_what_cannot_be_encoded() -> None:
+    """Characters that an output's encoding has no bytes for are written as escapes, not refused."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

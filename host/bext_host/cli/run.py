@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bext_abi import FlushError, SpanHandle
-from bext_host.boundary import ModuleRefused
+from bext_host.boundary import EngineUnavailable, ModuleRefused
 from bext_host.escape import escape
 from bext_host.exporters import StdoutExporter
 from bext_host.recorder import SpanRecorder
 from bext_host.runtime import Plugin, PluginError, PluginHost
+from bext_host.settings import ENGINE_VARIABLE
 
 from .arguments import hook_arguments
-from .failure import FAULT, INTERRUPTED, USAGE, CommandFailed, fail
+from .failure import FAULT, INTERRUPTED, USAGE, CommandFailed, fail, is_broken_pipe, note, silence_output
 
 _GRACE_SECONDS = 2.0
 _EXAMPLES = """\
@@ -65,22 +67,24 @@ def _traceparent(text: str) -> str:
 def run(arguments: argparse.Namespace) -> int:
     """Run the hook. The guest runs in a thread of its own: signals reach Python's main thread even while a guest loops."""
     recorder = SpanRecorder(StdoutExporter(format=arguments.format))
-    host = PluginHost(recorder)
-    session = _Session(host, recorder, arguments)
-    thread = threading.Thread(target=session.run, name="bext-guest", daemon=True)
-    thread.start()
     try:
-        thread.join()
+        host = PluginHost(recorder)
+    except (EngineUnavailable, ValueError) as error:
+        raise CommandFailed(f"{ENGINE_VARIABLE}: {escape(str(error))}", USAGE) from None
+    session = _Session(host, recorder, arguments)
+    threading.Thread(target=session.run, name="bext-guest", daemon=True).start()
+    try:
+        session.done.wait()
     except KeyboardInterrupt:
-        return _interrupt(session, thread)
+        return _interrupt(session)
     return session.code
 
 
-def _interrupt(session: _Session, thread: threading.Thread) -> int:
+def _interrupt(session: _Session) -> int:
     """End the guest at once; its trace is still printed. One that cannot be ended is left behind with the process."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))  # whoever presses it again does not want to wait
     session.interrupt()
-    thread.join(_GRACE_SECONDS)
-    if thread.is_alive():
+    if not session.done.wait(_GRACE_SECONDS):
         fail("interrupted; the guest did not stop in time", INTERRUPTED)
         os._exit(INTERRUPTED)
     return INTERRUPTED
@@ -91,6 +95,8 @@ class _Session:
 
     def __init__(self, host: PluginHost, recorder: SpanRecorder, arguments: argparse.Namespace) -> None:
         self.code = FAULT
+        self.done = threading.Event()  # waited for, since joining a thread cannot be interrupted and taken up again
+        self._output_failed = False
         self._host = host
         self._recorder = recorder
         self._arguments = arguments
@@ -103,9 +109,12 @@ class _Session:
 
     def run(self) -> None:
         """Load, call, print; whatever goes wrong becomes a line and an exit code."""
-        self.code = self._reported(self._calls)
-        closing = self._reported(self._close)
-        self.code = self.code or closing
+        try:
+            self.code = self._reported(self._calls)
+            closing = self._reported(self._close)
+            self.code = self.code or closing
+        finally:
+            self.done.set()
 
     def _reported(self, work: Callable[[], None]) -> int:
         try:
@@ -115,10 +124,19 @@ class _Session:
         except (ModuleRefused, PluginError) as error:
             return fail(str(error), FAULT)
         except FlushError as error:
-            return fail(escape(str(error)), FAULT)
+            return self._flush_failed(error)
         except OSError as error:
             return fail(f"cannot read {escape(self._arguments.module)}: {error.strerror}", FAULT)
         return 0
+
+    def _flush_failed(self, error: FlushError) -> int:
+        """Say so once: what could not be written the first time cannot be at the end either."""
+        if is_broken_pipe(error):
+            return silence_output()
+        if not self._output_failed:
+            fail(escape(str(error)), FAULT)
+        self._output_failed = True
+        return FAULT
 
     def _calls(self) -> None:
         plugin = self._host.load(self._arguments.module, Path(self._arguments.module).stem)
@@ -143,7 +161,7 @@ class _Session:
 
 
 def _report_drops(plugin: Plugin) -> None:
-    """A line on standard error where anything was dropped: a plugin's author wants to know."""
+    """A note on standard error where anything was dropped: a plugin's author wants to know."""
     drops = [f"{count} {reason}" for reason, count in plugin.stats.dropped.items() if count]
     if drops:
-        fail(f"{escape(plugin.name)}: dropped: {', '.join(drops)}", FAULT)
+        note(f"{escape(plugin.name)}: dropped {', '.join(drops)}")

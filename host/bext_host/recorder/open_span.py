@@ -42,13 +42,15 @@ class OpenSpan:
         self._status = SpanStatus()
         self._status_is_verdict = False
         self.payload_bytes = bare_bytes(span)
+        self.host_bytes = 0  # outside the span's limit, but not outside the queue's
 
     def set_attribute(self, key: str, value: AttrValue) -> DropReason | None:
         """Add or overwrite an attribute, already checked; the host's own keys stand outside the limits."""
+        size = len(codec.encode_attribute(key, value)) - 1
         if key.startswith(RESERVED_KEY_PREFIX):
             self._attributes[key] = value
+            self.host_bytes += size
             return None
-        size = len(codec.encode_attribute(key, value)) - 1
         old = self._attribute_bytes.get(key)
         reason = None
         if old is None and len(self._attribute_bytes) >= self._limits.span_attributes:
@@ -87,6 +89,8 @@ class OpenSpan:
         """Record the host's own facts, outside the limits, and its verdict, which overrides any status."""
         self._attributes.update(attributes)
         self._events += map(self._stamped, events)
+        self.host_bytes += sum(len(codec.encode_attribute(key, value)) for key, value in attributes.items())
+        self.host_bytes += sum(len(codec.encode_span_event(event)) for event in events)
         if verdict is not None:
             self._status = clean_status(verdict)
             self._status_is_verdict = True

@@ -20,11 +20,12 @@ from bext_abi import AttrValue, DropReason, FlushError, MalformedPayload, SpanEv
 from bext_abi.constants import TRACE_FLAG_SAMPLED
 from bext_abi.values import checked_key, checked_value
 from bext_host.limits import Limits
+from bext_host.logs import log_safely
 
 from .clock import AnchoredClock
 from .exporter import SpanExporter
 from .exporting import Exporting
-from .finished_queue import Batch, FinishedQueue
+from .finished_queue import FinishedQueue
 from .ids import new_span_id, new_trace_id
 from .intake import Drops, clean_attributes, clean_count, clean_event, clean_start, clean_time
 from .open_span import OpenSpan, bare_bytes
@@ -88,6 +89,7 @@ class SpanRecorder:
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
+        self._handing_over = threading.Lock()  # taken before _lock: what leaves the queue is on its way in the same step
         self._open: dict[SpanHandle, OpenSpan] = {}
         self._queue = FinishedQueue(self._max_queue, self.limits.queue_bytes)
 
@@ -195,7 +197,8 @@ class SpanRecorder:
             if opened is None:
                 return
             self.stats.ended += 1
-            if not self._queue.put(opened.finish(clean_time(end_time_unix_nanos)), opened.payload_bytes):
+            finished = opened.finish(clean_time(end_time_unix_nanos))
+            if not self._queue.put(finished, opened.payload_bytes + opened.host_bytes):
                 self._count(DropReason.QUEUE_FULL)
 
     @_infallible(None)
@@ -226,6 +229,12 @@ class SpanRecorder:
                 opened.dropped_attributes += clean_count(attributes)
                 opened.dropped_events += clean_count(events)
 
+    def now(self, span: SpanHandle) -> int:
+        """The time by the clock of the span's trace, for spans that the host ends together (see HostTracerPlugin)."""
+        with self._lock:
+            opened = self._open.get(span)
+            return time.time_ns() if opened is None else opened.clock.now()
+
     def flush(self, timeout: float = DEFAULT_FLUSH_SECONDS) -> None:
         """Hand all finished spans to every exporter, within `timeout` seconds.
 
@@ -233,7 +242,10 @@ class SpanRecorder:
         in time; the others have got their spans. What an exporter did not take is not sent again.
         """
         deadline = time.monotonic() + timeout
-        self._hand_over(deadline)
+        with self._handing_over:
+            lost = self._hand_over(deadline)
+        if lost:
+            raise FlushError({self.name: f"{lost} spans ended after it was closed"})
         _raise_failures(self._exporting.wait(deadline))
 
     def close(self, timeout: float = DEFAULT_FLUSH_SECONDS) -> None:
@@ -241,29 +253,26 @@ class SpanRecorder:
 
         Closing again does nothing. What ends afterwards is reported by the next flush.
         """
-        with self._lock:
-            first, self._closed = not self._closed, True
-        if not first:
-            return
         deadline = time.monotonic() + timeout
-        self._exporting.hand_over(self._take_batches(), deadline)
-        self._exporting.shut_down(deadline)
+        with self._handing_over:
+            if self._closed:
+                return
+            self._hand_over(deadline)
+            self._closed = True
+            self._exporting.shut_down(deadline)
         _raise_failures(self._exporting.wait(deadline))
 
-    def _take_batches(self) -> list[Batch]:
+    def _hand_over(self, deadline: float) -> int:
+        """Queue what is finished before the exporters, or count it as lost where they are shut down; how much that was."""
         with self._lock:
-            return self._queue.take_batches(self.limits.batch_spans, self.limits.batch_bytes)
-
-    def _hand_over(self, deadline: float) -> None:
-        batches = self._take_batches()
+            batches = self._queue.take_batches(self.limits.batch_spans, self.limits.batch_bytes)
         if not self._closed:
             self._exporting.hand_over(batches, deadline)
-            return
+            return 0
         lost = sum(len(batch.spans) for batch in batches)
         with self._lock:
             self.stats.drop(DropReason.EXPORT_FAILED, lost)
-        if lost:
-            raise FlushError({self.name: f"{lost} spans ended after it was closed"})
+        return lost
 
     def _batch_done(self, exporter: str, spans: int, error: BaseException | None) -> None:
         with self._lock:
@@ -284,7 +293,12 @@ class SpanRecorder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
+        try:
+            self.close()
+        except FlushError as failed:
+            if error is None:
+                raise
+            log_safely(logger, logging.ERROR, "flush failed: %s", failed)  # what is under way matters more
 
 
 def _raise_failures(failures: dict[str, str]) -> None:

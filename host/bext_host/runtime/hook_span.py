@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bext_abi import SpanEvent, SpanHandle, SpanStart, SpanStatus, StatusCode
+from bext_abi.constants import TRACE_FLAG_SAMPLED
 from bext_abi.traceparent import parse, valid_trace_state
 from bext_host.boundary.contained import ContainedTracer
 
@@ -27,7 +28,8 @@ class HookSpan:
             scope_name=SCOPE_NAME,
             scope_version=version,
         )
-        self.handle = tracer.start_span(start) or SpanHandle.INVALID
+        is_sampled = bool(start.parent_flags & TRACE_FLAG_SAMPLED)  # decided here, so that every tracer agrees
+        self.handle = (tracer.start_span(start) if is_sampled else None) or SpanHandle.INVALID
 
     def end(self, error: BaseException | None) -> None:
         """End the span with the outcome: an error's status and `exception` event, or ok."""

@@ -10,10 +10,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
 
-from wasmtime import FuncType, Module
+from wasmtime import FuncType, MemoryType, Module
 
 from bext_abi.values import well_formed
-from bext_host.boundary.signatures import Signature
+from bext_host.boundary.check import MEMORY_EXPORT
+from bext_host.boundary.signatures import MARKER_PATTERN, Signature
 
 HookArgument: TypeAlias = str | int | Mapping[str, object] | list[object]
 """str as it is, a dict or list as JSON, an int as u32."""
@@ -85,8 +86,15 @@ def function_exports(module: Module) -> dict[str, Signature]:
     return {item.name: Signature.of(item.type) for item in module.exports if isinstance(item.type, FuncType)}
 
 
-def hook_faults(exports: Mapping[str, Signature]) -> Iterator[str]:
+def is_helper(export: str) -> bool:
+    """Whether an export is the host's to use and no hook: memory management, initialization, a marker."""
+    return export in _HELPERS or MARKER_PATTERN.fullmatch(export) is not None
+
+
+def hook_faults(module: Module) -> Iterator[str]:
     """What is wrong with a plugin's hooks and helpers, and what would be right, a line each."""
+    exports = function_exports(module)
+    has_memory = any(item.name == MEMORY_EXPORT and isinstance(item.type, MemoryType) for item in module.exports)
     for name, right in _HELPERS.items():
         found = exports.get(name)
         if found is not None and found != right:
@@ -100,3 +108,5 @@ def hook_faults(exports: Mapping[str, Signature]) -> Iterator[str]:
             yield f"exports {name} as function {found}: its type is function {right_params}, or with the result i32"
         elif STRING in kinds and ALLOC not in exports:
             yield f"exports {name} but no {ALLOC}: its strings need {ALLOC}, function {_HELPERS[ALLOC]}"
+        elif STRING in kinds and not has_memory:
+            yield f'exports {name} but no memory: its strings need an exported memory named "{MEMORY_EXPORT}"'

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 
 from wasmtime import Config, Engine, Linker, Module
 
-from bext_abi import TracerPlugin
+from bext_abi import FlushError, TracerPlugin
 from bext_host.boundary import RemoteParents, TracerBridge
 from bext_host.boundary.check import Bytes, ModuleRefused, compile_module, inspect_module
 from bext_host.limits import Limits
+from bext_host.logs import log_safely
+from bext_host.version import version as product_version
 
 from .errors import PluginClosed
 from .hooks import function_exports, hook_faults
@@ -34,7 +35,8 @@ def plugin_engine() -> Engine:
 class PluginHost:
     """Loads WebAssembly plugins whose spans go to `tracer`. A context manager: leaving it closes the plugins and flushes.
 
-    `limits` bounds what guests can make the host keep; `engine` is as for TracerBridge.
+    `limits` bounds what guests can make the host keep, before it reaches the tracer, which may have limits of its own (SpanRecorder
+    does); `engine` is as for TracerBridge.
     """
 
     def __init__(self, tracer: TracerPlugin, *, limits: Limits | None = None, engine: str | None = None) -> None:
@@ -45,7 +47,7 @@ class PluginHost:
         self._engine = plugin_engine()
         self._plugins: dict[str, Plugin] = {}
         self._closed = False
-        self._version = metadata.version("bext-tracer")
+        self._version = product_version()
 
     @property
     def plugins(self) -> tuple[Plugin, ...]:
@@ -75,7 +77,7 @@ class PluginHost:
         policy = RemoteParents(remote_parents)
         module = compile_module(source, self._engine, plugin_name, self._bridge.limits.module_bytes)
         functions = function_exports(module)
-        faults = [*inspect_module(module, wasi=True).faults, *hook_faults(functions)]
+        faults = [*inspect_module(module, wasi=True).faults, *hook_faults(module)]
         if faults:
             raise ModuleRefused(plugin_name, faults)
         plugin = Plugin(
@@ -113,4 +115,9 @@ class PluginHost:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.close()
+        try:
+            self.close()
+        except FlushError as failed:
+            if error is None:
+                raise
+            log_safely(logger, logging.ERROR, "flush failed: %s", failed)  # what is under way matters more

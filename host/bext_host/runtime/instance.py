@@ -16,6 +16,8 @@ from .hooks import ALLOC, FREE, INITIALIZE
 T = TypeVar("T")
 
 _U32 = 2**32 - 1
+_MAX_MESSAGE = 1024
+_MAX_BACKTRACE = 16384
 
 
 class PluginInstance:
@@ -89,19 +91,22 @@ class PluginInstance:
             raise _guest_error(self._plugin_name, hook, error) from None
         except Exception as error:  # noqa: BLE001  # whatever a host function raised, in this thread or in another
             self.scope.raise_pending()
-            trap = _hidden_trap(error)
-            if trap is not None:
-                raise _guest_error(self._plugin_name, hook, trap) from None
+            hidden = _hidden_error(error)
+            if hidden is not None:
+                raise _guest_error(self._plugin_name, hook, hidden) from None
             raise GuestTrap(self._plugin_name, hook, "a host function stopped the guest") from None
         self.scope.raise_pending()
         return result
 
 
-def _hidden_trap(error: Exception) -> Trap | None:
-    """The trap that this call really ended with, where wasmtime-py raised another thread's exception in its place.
+def _hidden_error(error: Exception) -> Trap | WasmtimeError | None:
+    """What this call really ended with, where wasmtime-py raised another thread's exception in its place.
 
-    It keeps the exceptions of host functions in one global of the process; the trap is still a local of the frame that raised.
+    It keeps the exceptions of host functions in one global of the process. An error of wasmtime's is then the context of what it
+    raised; a trap is still a local of the frame that raised.
     """
+    if isinstance(error.__context__, WasmtimeError):
+        return error.__context__
     traceback = error.__traceback__
     while traceback is not None:
         for value in traceback.tb_frame.f_locals.values():
@@ -118,13 +123,18 @@ def _signed(value: int) -> int:
 
 def _guest_error(plugin: str, hook: str, error: Trap | WasmtimeError) -> PluginError:
     backtrace, _, cause = str(error).rpartition("\n\nCaused by:\n")
-    what = " ".join(cause.split()).removeprefix("wasm trap: ") or "the guest trapped"
-    frames = backtrace.partition("\n")[2]
+    what = _bounded(" ".join(cause.split()).removeprefix("wasm trap: ") or "the guest trapped", _MAX_MESSAGE)
+    frames = _bounded(backtrace.partition("\n")[2], _MAX_BACKTRACE)
     if isinstance(error, ExitTrap):
         return GuestTrap(plugin, hook, f"the guest exited with status {error.code}", frames)
     if isinstance(error, Trap) and _trap_code(error) is TrapCode.INTERRUPT:
         return CallInterrupted(plugin, hook, "the call was interrupted")
     return GuestTrap(plugin, hook, what, frames)
+
+
+def _bounded(text: str, at_most: int) -> str:
+    """`text`, cut where it is longer: a guest chooses how long the names of its functions are."""
+    return text if len(text) <= at_most else text[: at_most - 1] + "…"
 
 
 def _trap_code(trap: Trap) -> TrapCode | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,9 +9,10 @@ from bext_host.boundary import ScopeStats
 from bext_host.boundary.contained import ContainedTracer
 from bext_host.boundary.signatures import Signature
 
-from .errors import HookFailed, HookMissing, PluginClosed, PluginError, ReentrantCall
+from .call_lock import CallLock
+from .errors import HookFailed, HookMissing, PluginClosed, PluginError
 from .hook_span import HookSpan, message_of
-from .hooks import HOOKS, STRING, U32, HookArgument, encode_argument, is_hook_of
+from .hooks import HOOKS, STRING, U32, HookArgument, encode_argument, is_helper, is_hook_of
 from .instance import PluginInstance
 
 
@@ -37,8 +37,7 @@ class Plugin:
         self._new_instance = new_instance
         self._version = version
         self._on_close = on_close
-        self._lock = threading.Lock()
-        self._calling_thread: int | None = None
+        self._lock = CallLock(name)
         self._stats_of_gone = ScopeStats()
         self._closed = False
         self._instance: PluginInstance | None = None
@@ -80,16 +79,14 @@ class Plugin:
 
     def close(self) -> None:
         """End what is open as abandoned, and let go of the instance. Closing again does nothing."""
-        if self._calling_thread == threading.get_ident():
-            raise ReentrantCall(self.name, "close", "a plugin cannot be closed from inside its own call")
-        with self._lock:
+        with self._lock.held("close"):
             self._closed = True
             self._discard_instance(None)
         self._on_close()
 
     def _check_hook(self, hook: str, kinds: tuple[str, ...]) -> None:
         signature = self.functions.get(hook)
-        if signature is None:
+        if signature is None or is_helper(hook):
             raise HookMissing(self.name, hook, f"no such hook; the plugin has {', '.join(self.hooks) or 'none'}")
         if HOOKS.get(hook, kinds) != kinds or not is_hook_of(signature, kinds):
             given = ", ".join(kinds) or "no arguments"
@@ -97,17 +94,11 @@ class Plugin:
 
     @contextmanager
     def _exclusively(self, hook: str) -> Iterator[None]:
-        """One call at a time; one from inside the plugin's own call would wait for itself."""
-        if self._calling_thread == threading.get_ident():
-            raise ReentrantCall(self.name, hook, "called from inside the plugin's own call")
-        with self._lock:
+        """One call at a time, while the plugin is open."""
+        with self._lock.held(hook):
             if self._closed:
                 raise PluginClosed(self.name, hook, "the plugin is closed")
-            self._calling_thread = threading.get_ident()
-            try:
-                yield
-            finally:
-                self._calling_thread = None
+            yield
 
     def _started_instance(self) -> PluginInstance:
         """The instance; a new one, started, where there is none."""
