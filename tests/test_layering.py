@@ -116,5 +116,5 @@ def test_every_module_belongs_to_a_part(path):
 def test_the_reader_of_imports_sees_them():
     """So that the tests above do not pass because nothing was found."""
     bridge = imported_by(SOURCES["bext_host"] / "boundary" / "bridge.py")
-    assert {"wasmtime", "bext_abi", "bext_host.limits", "bext_host.boundary.span_table"} <= bridge
+    assert {"wasmtime", "bext_abi", "bext_host.limits", "bext_host.boundary.reference"} <= bridge
     assert "bext_abi.codec" in imported_by(SOURCES["bext_host"] / "boundary" / "rules.py")

@@ -31,19 +31,18 @@ static bool is_second(uint8_t first, uint8_t second) {
   }
 }
 
-/* How many bytes the character with this first byte has; 0 where none starts so (c0 and c1 start overlong forms only). */
+/* How many bytes the character with this first byte, no ASCII, has; 0 where none starts so (c0 and c1 start overlong forms only). */
 static size_t character_length(uint8_t first) {
-  if (first < 0x80) return 1;
   if (is_between(first, 0xc2, 0xdf)) return 2;
   if (is_between(first, 0xe0, 0xef)) return 3;
   return is_between(first, 0xf0, 0xf4) ? 4 : 0;
 }
 
-/* The length of the well-formed character at `at`, or 0. `left` is at least 1. */
+/* The length of the well-formed character at `at`, whose first byte is no ASCII, or 0. `left` is at least 1. */
 static size_t well_formed_length(const uint8_t *at, size_t left) {
   size_t length = character_length(at[0]);
   if (length > left) return 0;
-  if (length >= 2 && !is_second(at[0], at[1])) return 0;
+  if (length == 0 || !is_second(at[0], at[1])) return 0;
   for (size_t i = 2; i < length; i++) {
     if (!is_between(at[i], 0x80, 0xbf)) return 0;
   }

@@ -10,10 +10,10 @@ from typing import Any
 from wasmtime import Config, Engine, Linker, Module, Store, wat2wasm
 
 from bext_abi import SpanHandle, SpanStart, TracerPlugin, codec
-from bext_host import Limits, TracerBridge, TracerScope
+from bext_host import Limits, TracerBridge, TracerScope, engine
 
-ENGINES = ["reference"]
-"""The engines of the boundary that every rule is tested on."""
+ENGINES = ["reference", "native"] if engine == "native" else ["reference"]
+"""The engines of the boundary that every rule is tested on: all that this installation has."""
 
 FIXTURES = Path(__file__).resolve().parents[2] / "wasm-fixtures"
 RAW_ABI = FIXTURES / "raw_abi.wasm"

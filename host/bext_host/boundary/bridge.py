@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wasmtime import Linker
+from wasmtime import Linker, Store
 
-from bext_abi import DropReason, TracerPlugin
+from bext_abi import TRACER_IMPORT_MODULE, TracerPlugin
 from bext_host.limits import Limits
 
 from .contained import ContainedTracer, LoggedErrors, require_tracer
-from .engine_choice import choose_engine
+from .engine_choice import NATIVE, choose_engine
+from .host_calls import HostCalls
 from .open_handles import OpenHandles
 from .parents import RemoteParents
+from .policy import ScopePolicy
 from .reference import ReferenceCalls
-from .rules import CallRules
 from .scope import TracerScope
-from .span_table import SpanTable
-from .stats import ScopeStats
+from .signatures import IMPORTS, defines
 
 
 class TracerBridge:
@@ -50,15 +50,29 @@ class TracerBridge:
         "ignore") says what a remote parent that the guest names does. Raises ValueError for another policy, and for a linker that
         has the imports already.
         """
-        policy = RemoteParents(remote_parents)
-        stats = ScopeStats()
-        table = SpanTable(self.limits, self._open_handles)
-        tracer = self.contained(lambda: stats.drop(DropReason.TRACER_ERROR))
-        scope = TracerScope(plugin_name, tracer, table, stats)
-        rules = CallRules(tracer, table, stats, self.limits, policy, plugin_name, plugin_version)
-        ReferenceCalls(rules, table, stats, self.limits, scope.hold_pending).define_in(linker)
+        policy = ScopePolicy(self.limits, RemoteParents(remote_parents), plugin_name, plugin_version)
+        _require_free(linker)
+        scope = TracerScope(plugin_name)
+        calls = self._host_calls(policy, scope)
+        scope.attach(calls, self.contained(calls.count_tracer_error))
+        calls.define_in(linker)
         return scope
+
+    def _host_calls(self, policy: ScopePolicy, scope: TracerScope) -> HostCalls:
+        if self.engine == NATIVE:
+            from .native import NativeCalls  # noqa: PLC0415  # there is no such module without the extension
+
+            return NativeCalls(policy, self._open_handles, self.contained, scope.hold_pending)
+        return ReferenceCalls(policy, self._open_handles, self.contained, scope.hold_pending)
 
     def contained(self, on_error: Callable[[], None]) -> ContainedTracer:
         """The tracer for the host's own spans, so that it fails as harmlessly as in a guest's call."""
         return ContainedTracer(self.tracer, on_error, self._logged)
+
+
+def _require_free(linker: Linker) -> None:
+    """Raise ValueError where `linker` has one of the imports already; nothing is defined then."""
+    store = Store(linker.engine)
+    for name in IMPORTS:
+        if defines(linker, store, TRACER_IMPORT_MODULE, name):
+            raise ValueError(f"this linker already has {TRACER_IMPORT_MODULE}.{name}: give each plugin instance a linker of its own")

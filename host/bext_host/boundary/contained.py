@@ -131,3 +131,7 @@ class ContainedTracer:
             self.failed(operation, error)
             return False
         return True
+
+
+TracerMaker: TypeAlias = Callable[[Callable[[], None]], ContainedTracer]
+"""Makes the wall round a bridge's tracer, given what to call for each error."""

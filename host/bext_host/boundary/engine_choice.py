@@ -8,19 +8,27 @@ from typing import Final
 from bext_abi import BextTracerError
 from bext_host.settings import ENGINE_VARIABLE
 
+from .native_library import NativeUnavailable, load
+
 NATIVE: Final = "native"
 REFERENCE: Final = "reference"
 AUTO: Final = "auto"
 
-engine: str = REFERENCE
-"""The engine that `auto` takes in this installation: "native" or "reference"."""
-
-engine_reason: str = "this version has no native engine"
-"""Why `engine` is what it is, in words."""
-
 
 class EngineUnavailable(BextTracerError, RuntimeError):
     """An engine was forced that this installation does not have."""
+
+
+def _best() -> tuple[str, str]:
+    try:
+        load()
+    except NativeUnavailable as missing:
+        return REFERENCE, f"the native engine is not available: {missing}"
+    return NATIVE, "the native engine is built and fits this wasmtime"
+
+
+engine, engine_reason = _best()
+"""The engine that `auto` takes in this installation, "native" or "reference", and why, in words."""
 
 
 def choose_engine(requested: str | None = None) -> str:

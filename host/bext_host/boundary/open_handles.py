@@ -5,6 +5,7 @@ A tracer that hands out the handle of a span that is open elsewhere would give o
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from typing import ClassVar
@@ -33,6 +34,13 @@ class OpenHandles:
                 found = cls._by_tracer[id(tracer)] = cls(tracer)
             return found
 
+    @classmethod
+    def renew_locks(cls) -> None:
+        """In a forked child: no thread is left that could let go of a lock."""
+        cls._by_tracer_lock = threading.Lock()
+        for handles in list(cls._by_tracer.values()):
+            handles._lock = threading.Lock()  # noqa: SLF001  # its own class
+
     def claim(self, handle: SpanHandle) -> bool:
         """Take a handle that the tracer has just handed out; False where it is open already."""
         with self._lock:
@@ -52,3 +60,6 @@ class OpenHandles:
             self._open[handle] -= 1
             if self._open[handle] <= 0:
                 del self._open[handle]
+
+
+os.register_at_fork(after_in_child=OpenHandles.renew_locks)

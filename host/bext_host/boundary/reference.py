@@ -10,18 +10,19 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from wasmtime import Caller, Linker, Store
+from wasmtime import Caller, Linker
 
 from bext_abi import TRACER_IMPORT_MODULE, DropReason, SpanHandle
 from bext_abi.constants import FUEL_PER_CALL, HANDLE_SIZE, MAX_TIME_UNIX_NANOS
-from bext_host.limits import Limits
 from bext_host.logs import log_safely
 
-from .contained import STOPS_THE_PROGRAM
+from .contained import STOPS_THE_PROGRAM, TracerMaker
 from .drops import Dropped
 from .guest_caller import GuestCaller, StoreIdentity
+from .open_handles import OpenHandles
+from .policy import ScopePolicy
 from .rules import CallRules
-from .signatures import IMPORTS, defines
+from .signatures import IMPORTS
 from .span_table import SpanTable, TrackedSpan
 from .stats import ScopeStats
 
@@ -39,24 +40,19 @@ class ReferenceCalls:
     """The host functions of one scope."""
 
     def __init__(
-        self,
-        rules: CallRules,
-        table: SpanTable,
-        stats: ScopeStats,
-        limits: Limits,
-        stop: Callable[[BaseException], None],
+        self, policy: ScopePolicy, open_handles: OpenHandles, make_tracer: TracerMaker, stop: Callable[[BaseException], None]
     ) -> None:
-        self._rules = rules
-        self._table = table
-        self._stats = stats
-        self._limits = limits
+        self._limits = policy.limits
+        self._stats = ScopeStats()
+        self._table = SpanTable(policy.limits, open_handles)
+        self._rules = CallRules(make_tracer(self.count_tracer_error), self._table, self._stats, policy)
         self._stop = stop
         self._store: StoreIdentity | None = None
         self._fuel_is_on = False
         self._warned_of_store = False
 
     def define_in(self, linker: Linker) -> None:
-        """Define the six imports in `linker`. Raises ValueError where one of them is defined there already."""
+        """Define the six imports in `linker`."""
         operations: dict[str, Callable[..., int | None]] = {
             "start_span": self._start_span,
             "set_attribute": self._recording("set_attribute", self._rules.set_attribute),
@@ -65,12 +61,43 @@ class ReferenceCalls:
             "end_span": self._end_span,
             "current_span": self._current_span,
         }
-        taken = [name for name in IMPORTS if defines(linker, Store(linker.engine), TRACER_IMPORT_MODULE, name)]
-        if taken:
-            raise ValueError(f"this linker already has {TRACER_IMPORT_MODULE}.{taken[0]}: give each plugin instance a linker of its own")
         for name, signature in IMPORTS.items():
             function = self._guarded(name, operations[name], 0 if signature.results else None)
             linker.define_func(TRACER_IMPORT_MODULE, name, signature.func_type(), function, access_caller=True)
+
+    def stats(self) -> ScopeStats:
+        """The counters themselves."""
+        return self._stats
+
+    def count_tracer_error(self) -> None:
+        """Count a call of the tracer that failed."""
+        self._stats.drop(DropReason.TRACER_ERROR)
+
+    @property
+    def closed(self) -> bool:
+        """Whether host calls are dropped as `scope_closed`."""
+        return self._table.closed
+
+    @property
+    def open_spans(self) -> int:
+        """How many spans of the guest's own are open."""
+        return self._table.open_spans
+
+    def push_current(self, handle: SpanHandle) -> None:
+        """From now on `current_span` answers `handle`."""
+        self._table.push_current(handle)
+
+    def pop_current(self) -> None:
+        """Undo the last `push_current`."""
+        self._table.pop_current()
+
+    def grant(self, handle: SpanHandle) -> None:
+        """Make a handle a known parent."""
+        self._table.grant(handle)
+
+    def drain(self) -> list[SpanHandle]:
+        """Close, and give up what was open, the last started first."""
+        return self._table.drain()
 
     def _guarded(self, name: str, operation: Callable[..., int | None], dropped_result: int | None) -> Callable[..., int | None]:
         """`operation` as a host function: a drop is counted, and no exception leaves but the one that stops the guest."""

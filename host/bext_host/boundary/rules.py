@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from bext_abi import DropReason, MalformedPayload, SpanHandle, codec
 from bext_abi.constants import RESERVED_KEY_PREFIX
-from bext_host.limits import Limits
 
 from .contained import ContainedTracer
 from .drops import Dropped
-from .parents import RemoteParents, resolve
+from .parents import resolve
+from .policy import ScopePolicy
 from .span_table import SpanTable, TrackedSpan
 from .stats import ScopeStats
 from .trimming import Trimmed
@@ -33,28 +33,17 @@ def _decode(decoder: Callable[[bytes], T], payload: bytes) -> T:
 class CallRules:
     """The meaning of the recording calls of one scope."""
 
-    def __init__(
-        self,
-        tracer: ContainedTracer,
-        table: SpanTable,
-        stats: ScopeStats,
-        limits: Limits,
-        remote_parents: RemoteParents,
-        scope_name: str,
-        scope_version: str,
-    ) -> None:
+    def __init__(self, tracer: ContainedTracer, table: SpanTable, stats: ScopeStats, policy: ScopePolicy) -> None:
         self._tracer = tracer
         self._table = table
         self._stats = stats
-        self._limits = limits
-        self._remote_parents = remote_parents
-        self._scope_name = scope_name
-        self._scope_version = scope_version
+        self._policy = policy
+        self._limits = policy.limits
 
     def start_span(self, payload: bytes) -> SpanHandle:
         """Start a span; its handle, INVALID where it is not sampled."""
         decoded = _decode(codec.decode_span_start, payload)
-        parentage = resolve(decoded.span, self._table.is_known_parent, self._remote_parents)
+        parentage = resolve(decoded.span, self._table.is_known_parent, self._policy.remote_parents)
         if parentage is None:
             self._stats.unsampled += 1
             return SpanHandle.INVALID
@@ -63,7 +52,7 @@ class CallRules:
         span = trimmed.start(parentage.applied_to(decoded.span), self._limits)
         self._count(trimmed)
         sizes = {key: decoded.attribute_bytes[key] for key in span.attributes}  # before the tracer can change them
-        handle = self._tracer.start_span(replace(span, scope_name=self._scope_name, scope_version=self._scope_version))
+        handle = self._tracer.start_span(replace(span, scope_name=self._policy.scope_name, scope_version=self._policy.scope_version))
         if handle is None:  # the tracer failed, which it has counted
             return SpanHandle.INVALID
         if handle.is_invalid:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from bext_abi import SpanEvent, SpanHandle, SpanStatus, StatusCode
 
 from .contained import STOPS_THE_PROGRAM, ContainedTracer
-from .span_table import SpanTable
+from .host_calls import HostCalls
 from .stats import ScopeStats
 
 
@@ -24,22 +25,30 @@ class TracerScope:
     SystemExit); PluginHost does so by itself.
     """
 
-    def __init__(self, plugin_name: str, tracer: ContainedTracer, table: SpanTable, stats: ScopeStats) -> None:
+    def __init__(self, plugin_name: str) -> None:
         self.plugin_name = plugin_name
-        self.stats = stats
-        self._tracer = tracer
-        self._table = table
         self._pending: BaseException | None = None
+        self._abandoned = 0
+
+    def attach(self, calls: HostCalls, tracer: ContainedTracer) -> None:
+        """Take over the engine's side of this scope. For TracerBridge."""
+        self._calls = calls
+        self._tracer = tracer
+
+    @property
+    def stats(self) -> ScopeStats:
+        """What the instance recorded and dropped so far."""
+        return replace(self._calls.stats(), abandoned=self._abandoned)
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called; host calls are dropped as `scope_closed` since."""
-        return self._table.closed
+        return self._calls.closed
 
     @property
     def open_spans(self) -> int:
         """How many spans of this instance are open."""
-        return self._table.open_spans
+        return self._calls.open_spans
 
     @contextmanager
     def current(self, handle: SpanHandle) -> Iterator[None]:
@@ -47,15 +56,15 @@ class TracerScope:
 
         INVALID says that the surrounding span was not sampled. May be nested; the innermost counts.
         """
-        self._table.push_current(handle)
+        self._calls.push_current(handle)
         try:
             yield
         finally:
-            self._table.pop_current()
+            self._calls.pop_current()
 
     def grant(self, handle: SpanHandle) -> None:
         """Let the guest name this span as a parent, though it is not its own. The last 1,024 grants are kept."""
-        self._table.grant(handle)
+        self._calls.grant(handle)
 
     def close(self, reason: str = "closed", error: BaseException | None = None, *, message: str | None = None) -> int:
         """End what is open, innermost first at one common time, as abandoned for `reason`; tells how many spans that were.
@@ -66,8 +75,8 @@ class TracerScope:
         text = message or (str(error) if error is not None else f"open when its plugin instance ended: {reason}")
         exception = {"exception.type": type(error).__name__ if error is not None else "Abandoned", "exception.message": text}
         status = SpanStatus(StatusCode.ERROR, f"abandoned: {reason}")
-        handles = self._table.drain()
-        self.stats.abandoned += len(handles)
+        handles = self._calls.drain()
+        self._abandoned += len(handles)
         with _stops_at_the_end() as calls:
             now = calls(self._tracer.now, handles[0]) if handles else None
             event = SpanEvent("exception", exception, now)

@@ -1,0 +1,78 @@
+"""The native engine's extension module, attached to the wasmtime library that the Python package loaded.
+
+Pointers come from that very library, and the layouts of its types are compared with wasmtime's own bindings before anything is called:
+what does not fit refuses the engine, with its reason.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from importlib import metadata
+from typing import Any, Final
+
+from wasmtime import _bindings as bindings
+
+from bext_abi import TRACER_ABI_VERSION
+
+SUPPORTED_WASMTIME: Final = ("50",)
+"""The major versions of wasmtime whose C API this engine was written and tested against."""
+
+_FUNCTIONS: Final = (
+    "wasmtime_caller_export_get",
+    "wasmtime_caller_context",
+    "wasmtime_extern_delete",
+    "wasmtime_memory_data",
+    "wasmtime_memory_data_size",
+    "wasmtime_memory_type",
+    "wasmtime_memorytype_is64",
+    "wasm_memorytype_delete",
+    "wasmtime_context_get_fuel",
+    "wasmtime_context_set_fuel",
+    "wasmtime_error_delete",
+    "wasmtime_trap_new",
+    "wasmtime_linker_define_func_unchecked",
+)
+"""In the order of `bext_wasmtime_api` in host/native/wasmtime_api.h."""
+
+
+class NativeUnavailable(Exception):
+    """Why the native engine cannot be used here. Never leaves the boundary."""
+
+
+def load() -> Any:
+    """The extension module, attached. Raises NativeUnavailable with the reason."""
+    try:
+        from . import _native  # type: ignore[attr-defined]  # noqa: PLC0415  # may not have been built
+    except ImportError as error:
+        raise NativeUnavailable(f"its extension module was not built ({error})") from None
+    version = metadata.version("wasmtime")
+    if version.partition(".")[0] not in SUPPORTED_WASMTIME:
+        raise NativeUnavailable(f"it supports wasmtime {', '.join(SUPPORTED_WASMTIME)}, and {version} is installed")
+    if _native.lib.BEXT_TRACER_ABI_VERSION != TRACER_ABI_VERSION:
+        raise NativeUnavailable("its extension module was built from another version of the sources")
+    _check_layouts(_native.lib.bext_wasmtime_layouts())
+    pointers = [_address(name) for name in _FUNCTIONS]
+    _native.lib.bext_set_wasmtime_functions([_native.ffi.cast("void *", pointer) for pointer in pointers], len(pointers))
+    return _native
+
+
+def _check_layouts(ours: Any) -> None:
+    in_store = bindings.wasmtime_memory_anon_0
+    wanted = {
+        "extern_size": ctypes.sizeof(bindings.wasmtime_extern),
+        "extern_of": bindings.wasmtime_extern.of.offset,
+        "memory_size": ctypes.sizeof(bindings.wasmtime_memory),
+        "memory_store_id": in_store.store_id.offset,  # type: ignore[attr-defined]  # as above
+        "value_size": ctypes.sizeof(bindings.wasmtime_val_raw),
+    }
+    for name, value in wanted.items():
+        if getattr(ours, name) != value:
+            raise NativeUnavailable(f"wasmtime's {name} is {value}, where the engine has {getattr(ours, name)}")
+
+
+def _address(name: str) -> int:
+    try:
+        function = getattr(bindings.dll, name)  # type: ignore[attr-defined]  # the loaded library
+    except AttributeError:
+        raise NativeUnavailable(f"this wasmtime has no function {name}") from None
+    return ctypes.cast(function, ctypes.c_void_p).value or 0

@@ -1,0 +1,426 @@
+/* guest.c - from wasmtime's raw values to a scope and a tracer. */
+#include "guest.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BEXT_SMALL_PAYLOAD 1024
+
+struct bext_guest {
+  atomic_size_t references;
+  bext_scope *scope;
+  const bext_tracer_calls *calls;
+  void *self;
+  atomic_bool has_fuel;
+  atomic_bool warned_of_store;
+};
+
+/* One host call, for its own time. */
+typedef struct host_call {
+  bext_guest *guest;
+  void *context;
+  bext_wasm_memory memory;
+  bool has_memory; /* a usable one: 32-bit and not shared */
+  bool must_stop;
+} host_call;
+
+static bext_wasmtime_api wasmtime;
+
+void bext_set_wasmtime_api(const bext_wasmtime_api *api) { wasmtime = *api; }
+
+/* --- The caller --------------------------------------------------------------------------------------------------------- */
+
+static bool is_64_bit(const host_call *call) {
+  void *type = wasmtime.memory_type(call->context, &call->memory);
+  bool is64 = wasmtime.memorytype_is64(type);
+  wasmtime.memorytype_delete(type);
+  return is64;
+}
+
+static bext_store find_memory(host_call *call, void *caller) {
+  static const char name[] = "memory";
+  bext_wasm_extern item;
+  bext_store store = {call->context, 0};
+  if (!wasmtime.caller_export_get(caller, name, sizeof name - 1, &item)) return store;
+  if (item.kind != BEXT_WASM_EXTERN_MEMORY) {
+    wasmtime.extern_delete(&item);
+    return store;
+  }
+  call->memory = item.of.memory;
+  call->has_memory = !is_64_bit(call);
+  store.id = item.of.memory.in_store.store_id;
+  return store;
+}
+
+static bool meters_fuel(const host_call *call) {
+  uint64_t fuel;
+  void *error = wasmtime.context_get_fuel(call->context, &fuel);
+  if (error) wasmtime.error_delete(error);
+  return error == NULL;
+}
+
+static void charge_fuel(const host_call *call, uint64_t price) {
+  uint64_t fuel = 0;
+  void *error = wasmtime.context_get_fuel(call->context, &fuel);
+  if (!error) error = wasmtime.context_set_fuel(call->context, fuel > price ? fuel - price : 0);
+  if (error) wasmtime.error_delete(error);
+}
+
+/* Whether the range lies in the memory. */
+static bool is_in_memory(const host_call *call, uint64_t offset, uint64_t length) {
+  return call->has_memory && offset + length <= wasmtime.memory_data_size(call->context, &call->memory);
+}
+
+static void store_u64(uint8_t *at, uint64_t value) {
+  for (unsigned i = 0; i < 8; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
+
+/* Writes a handle where it is known to fit; memory never shrinks. */
+static void write_handle(const host_call *call, uint32_t offset, bext_handle_parts handle) {
+  uint8_t *at = wasmtime.memory_data(call->context, &call->memory) + offset;
+  store_u64(at + BEXT_HANDLE_OFFSET_TRACE_ID_HI, handle.trace_id_hi);
+  store_u64(at + BEXT_HANDLE_OFFSET_TRACE_ID_LO, handle.trace_id_lo);
+  store_u64(at + BEXT_HANDLE_OFFSET_SPAN_ID, handle.span_id);
+}
+
+/* A copy of a payload. The guest may run again, and change its memory, while a tracer is at work. */
+typedef struct payload_copy {
+  uint8_t small[BEXT_SMALL_PAYLOAD];
+  uint8_t *bytes;
+  uint32_t length;
+} payload_copy;
+
+static bext_verdict read_payload(const host_call *call, uint32_t offset, uint32_t length, payload_copy *out) {
+  out->bytes = NULL;
+  out->length = length;
+  if (length > bext_scope_limits(call->guest->scope)->payload_bytes) return BEXT_DROP_TOO_LARGE;
+  if (!is_in_memory(call, offset, length)) return BEXT_DROP_OUT_OF_BOUNDS;
+  out->bytes = length <= sizeof out->small ? out->small : malloc(length);
+  if (!out->bytes) return BEXT_DROP_MEMORY_LIMIT;
+  if (length) memcpy(out->bytes, wasmtime.memory_data(call->context, &call->memory) + offset, length);
+  return 0;
+}
+
+static void free_payload(payload_copy *payload) {
+  if (payload->bytes != payload->small) free(payload->bytes);
+}
+
+/* --- The tracer's answers ------------------------------------------------------------------------------------------------- */
+
+/* Takes note of an answer; true where the tracer took what it was given. */
+static bool is_taken(host_call *call, enum bext_answer answer) {
+  if (answer == BEXT_ANSWER_STOP) call->must_stop = true;
+  return answer == BEXT_ANSWER_TAKEN;
+}
+
+static void recorded(host_call *call, enum bext_answer answer, enum bext_operation operation) {
+  if (is_taken(call, answer)) bext_scope_count_recorded(call->guest->scope, operation);
+}
+
+/* --- Opening and closing a call -------------------------------------------------------------------------------------------- */
+
+static bext_store open_call(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint64_t payload_bytes) {
+  *call = (host_call){.guest = guest, .context = wasmtime.caller_context(caller)};
+  bext_scope_count_call(guest->scope, operation);
+  bext_store store = find_memory(call, caller);
+  if (bext_scope_bind(guest->scope, store)) atomic_store(&guest->has_fuel, meters_fuel(call));
+  if (atomic_load(&guest->has_fuel)) charge_fuel(call, BEXT_FUEL_PER_CALL + payload_bytes);
+  return store;
+}
+
+/* Wasmtime takes ownership of the trap. */
+static void *close_call(const host_call *call) {
+  static const char message[] = "the program that runs this guest is stopping";
+  return call->must_stop ? wasmtime.trap_new(message, sizeof message - 1) : NULL;
+}
+
+static bext_verdict check_scope(host_call *call, bext_store store) {
+  bext_verdict verdict = bext_scope_check(call->guest->scope, store);
+  if (verdict == BEXT_DROP_WRONG_STORE && !atomic_exchange(&call->guest->warned_of_store, true)) {
+    is_taken(call, call->guest->calls->wrong_store(call->guest->self));
+  }
+  return verdict;
+}
+
+static bext_handle_parts handle_of(const bext_wasm_value *values) {
+  return (bext_handle_parts){values[0].i64, values[1].i64, values[2].i64};
+}
+
+/* --- start_span ------------------------------------------------------------------------------------------------------------ */
+
+/* What the parent means (ABI.md, "Parents"). False where it says that the span is not sampled. */
+static bool resolve_parent(bext_scope *scope, const bext_span_start_view *view, bext_start_call *span, bext_kept_link *link, bool *has_link) {
+  *has_link = false;
+  span->parent_flags = BEXT_PARENT_FLAGS_DEFAULT;
+  if (!view->has_parent) return true;
+  bool is_invalid = bext_handle_is_invalid(view->parent);
+  if (!view->parent_is_remote) {
+    span->has_parent = !is_invalid && bext_scope_is_known_parent(scope, view->parent);
+    span->parent = view->parent;
+    return !is_invalid;
+  }
+  if (is_invalid || bext_scope_policy(scope) == BEXT_REMOTE_IGNORE) return true;
+  if (!(view->parent_flags & BEXT_TRACE_FLAG_SAMPLED)) return false;
+  if (bext_scope_policy(scope) == BEXT_REMOTE_LINK) {
+    *link = (bext_kept_link){view->parent, view->trace_state, {NULL, 0, 0}};
+    *has_link = true;
+    return true;
+  }
+  span->has_parent = span->parent_is_remote = true;
+  span->parent = view->parent;
+  span->parent_flags = (uint32_t)(view->parent_flags & 0xff);
+  span->trace_state = view->trace_state;
+  return true;
+}
+
+/* Steps 6 and 7: trims, asks the tracer, takes the span over. */
+static bext_verdict hand_start(host_call *call, bext_start_call *span, bext_drops *drops, uint32_t payload_bytes, bext_handle_parts *out) {
+  bext_guest *guest = call->guest;
+  bext_handle_parts handle = {0, 0, 0};
+  bext_scope_count_drops(guest->scope, drops);
+  if (!is_taken(call, guest->calls->start_span(guest->self, span, &handle))) return 0;
+  if (bext_handle_is_invalid(handle)) {
+    bext_scope_count_unsampled(guest->scope);
+    return 0;
+  }
+  bext_verdict verdict = bext_scope_add(guest->scope, handle, payload_bytes, &span->attributes);
+  if (verdict) { /* closed while the tracer ran, or no memory: nobody else would end this span */
+    is_taken(call, guest->calls->end_span(guest->self, &handle, 0));
+    return verdict;
+  }
+  bext_scope_count_recorded(guest->scope, BEXT_OP_START_SPAN);
+  *out = handle;
+  return 0;
+}
+
+static bext_verdict start_decoded(host_call *call, const bext_span_start_view *view, uint32_t payload_bytes, bext_handle_parts *out) {
+  bext_scope *scope = call->guest->scope;
+  bext_start_call span = {.name = view->name, .kind = (uint32_t)view->kind, .start_time_unix_nanos = view->start_time_unix_nanos};
+  bext_drops drops = {{0}};
+  bext_kept_link link;
+  bool has_link;
+  if (!resolve_parent(scope, view, &span, &link, &has_link)) {
+    bext_scope_count_unsampled(scope);
+    return 0;
+  }
+  bext_verdict verdict = bext_scope_check_room(scope, payload_bytes);
+  if (verdict) return verdict;
+  const bext_limits *limits = bext_scope_limits(scope);
+  bool enough_memory = bext_keep_attributes(view->attributes, limits->span_attributes, &drops, &span.attributes) &&
+                       bext_keep_links(view->links, has_link ? &link : NULL, limits, &drops, &span.links);
+  verdict = enough_memory ? hand_start(call, &span, &drops, payload_bytes, out) : BEXT_DROP_MEMORY_LIMIT;
+  bext_free_links(&span.links);
+  bext_free_attributes(&span.attributes);
+  return verdict;
+}
+
+static bext_verdict start(host_call *call, bext_store store, uint32_t offset, uint32_t length, bext_handle_parts *out) {
+  payload_copy payload;
+  bext_span_start_view view;
+  bext_verdict verdict = check_scope(call, store);
+  if (verdict) return verdict;
+  verdict = read_payload(call, offset, length, &payload);
+  if (verdict) return verdict;
+  verdict = bext_decode_span_start(payload.bytes, length, &view) ? BEXT_DROP_MALFORMED : start_decoded(call, &view, length, out);
+  free_payload(&payload);
+  return verdict;
+}
+
+static void *on_start_span(void *env, void *caller, bext_wasm_value *values, size_t count) {
+  (void)count;
+  uint32_t span_ptr = values[0].i32, span_len = values[1].i32, handle_out = values[2].i32;
+  host_call call;
+  bext_store store = open_call(&call, env, caller, BEXT_OP_START_SPAN, span_len);
+  bext_verdict verdict = BEXT_DROP_OUT_OF_BOUNDS;
+  if (is_in_memory(&call, handle_out, BEXT_HANDLE_SIZE)) {
+    bext_handle_parts handle = {0, 0, 0};
+    verdict = start(&call, store, span_ptr, span_len, &handle);
+    write_handle(&call, handle_out, handle);
+  }
+  if (verdict) bext_scope_count_drop(call.guest->scope, verdict);
+  return close_call(&call);
+}
+
+/* --- set_attribute, set_status, add_event ------------------------------------------------------------------------------------ */
+
+static bext_verdict set_attribute(host_call *call, const bext_handle_parts *span, const payload_copy *payload) {
+  bext_guest *guest = call->guest;
+  bext_attribute_view view;
+  if (bext_decode_attribute(payload->bytes, payload->length, &view)) return BEXT_DROP_MALFORMED;
+  if (bext_is_reserved_key(view.key)) return BEXT_DROP_RESERVED_KEY;
+  bext_verdict verdict = bext_scope_charge_attribute(guest->scope, *span, view.key, payload->length);
+  if (!verdict) recorded(call, guest->calls->set_attribute(guest->self, span, &view), BEXT_OP_SET_ATTRIBUTE);
+  return verdict;
+}
+
+static bext_verdict set_status(host_call *call, const bext_handle_parts *span, const payload_copy *payload) {
+  bext_guest *guest = call->guest;
+  bext_span_status_view view;
+  if (bext_decode_span_status(payload->bytes, payload->length, &view)) return BEXT_DROP_MALFORMED;
+  bext_verdict verdict = bext_scope_charge_status(guest->scope, *span, payload->length);
+  if (!verdict) recorded(call, guest->calls->set_status(guest->self, span, (uint32_t)view.code, &view.message), BEXT_OP_SET_STATUS);
+  return verdict;
+}
+
+static bext_verdict add_event(host_call *call, const bext_handle_parts *span, const payload_copy *payload) {
+  bext_guest *guest = call->guest;
+  bext_span_event_view view;
+  bext_drops drops = {{0}};
+  if (bext_decode_span_event(payload->bytes, payload->length, &view)) return BEXT_DROP_MALFORMED;
+  bext_verdict verdict = bext_scope_charge_event(guest->scope, *span, payload->length);
+  if (verdict) return verdict;
+  bext_event_call event = {.name = view.name, .time_unix_nanos = view.time_unix_nanos};
+  if (bext_keep_attributes(view.attributes, bext_scope_limits(guest->scope)->event_attributes, &drops, &event.attributes)) {
+    bext_scope_count_drops(guest->scope, &drops);
+    recorded(call, guest->calls->add_event(guest->self, span, &event), BEXT_OP_ADD_EVENT);
+  } else {
+    verdict = BEXT_DROP_MEMORY_LIMIT;
+  }
+  bext_free_attributes(&event.attributes);
+  return verdict;
+}
+
+typedef bext_verdict record_function(host_call *call, const bext_handle_parts *span, const payload_copy *payload);
+
+static bext_verdict record_payload(host_call *call, const bext_handle_parts *span, record_function *record, uint32_t offset, uint32_t length) {
+  payload_copy payload;
+  bext_verdict verdict = read_payload(call, offset, length, &payload);
+  if (verdict) return verdict;
+  verdict = record(call, span, &payload);
+  free_payload(&payload);
+  return verdict;
+}
+
+/* What is dropped of a span that the guest may touch counts on the span, too, where back-ends have a field for it. */
+static void note_dropped(host_call *call, const bext_handle_parts *span, enum bext_operation operation) {
+  if (operation == BEXT_OP_SET_STATUS) return;
+  bool is_event = operation == BEXT_OP_ADD_EVENT;
+  is_taken(call, call->guest->calls->add_dropped(call->guest->self, span, !is_event, is_event));
+}
+
+static void record_on(host_call *call, bext_store store, const bext_wasm_value *values, enum bext_operation operation, record_function *record) {
+  bext_scope *scope = call->guest->scope;
+  bext_handle_parts span = handle_of(values);
+  if (bext_handle_is_invalid(span)) {
+    bext_scope_count_ignored(scope);
+    return;
+  }
+  bext_verdict verdict = check_scope(call, store);
+  if (!verdict) verdict = bext_scope_touch(scope, span);
+  if (verdict) {
+    bext_scope_count_drop(scope, verdict);
+    return;
+  }
+  verdict = record_payload(call, &span, record, values[3].i32, values[4].i32);
+  if (!verdict) return;
+  bext_scope_count_drop(scope, verdict);
+  note_dropped(call, &span, operation);
+}
+
+static void *record(void *env, void *caller, const bext_wasm_value *values, enum bext_operation operation, record_function *function) {
+  host_call call;
+  bext_store store = open_call(&call, env, caller, operation, values[4].i32);
+  record_on(&call, store, values, operation, function);
+  return close_call(&call);
+}
+
+static void *on_set_attribute(void *env, void *caller, bext_wasm_value *values, size_t count) {
+  (void)count;
+  return record(env, caller, values, BEXT_OP_SET_ATTRIBUTE, set_attribute);
+}
+
+static void *on_set_status(void *env, void *caller, bext_wasm_value *values, size_t count) {
+  (void)count;
+  return record(env, caller, values, BEXT_OP_SET_STATUS, set_status);
+}
+
+static void *on_add_event(void *env, void *caller, bext_wasm_value *values, size_t count) {
+  (void)count;
+  return record(env, caller, values, BEXT_OP_ADD_EVENT, add_event);
+}
+
+/* --- end_span, current_span -------------------------------------------------------------------------------------------------- */
+
+static bext_verdict end(host_call *call, bext_store store, bext_handle_parts span, uint64_t end_time) {
+  bext_guest *guest = call->guest;
+  bext_verdict verdict = check_scope(call, store);
+  if (!verdict) verdict = bext_scope_end(guest->scope, span);
+  if (verdict) return verdict;
+  uint64_t time = end_time <= (uint64_t)BEXT_MAX_TIME_UNIX_NANOS ? end_time : 0;
+  recorded(call, guest->calls->end_span(guest->self, &span, time), BEXT_OP_END_SPAN);
+  return 0;
+}
+
+static void *on_end_span(void *env, void *caller, bext_wasm_value *values, size_t count) {
+  (void)count;
+  host_call call;
+  bext_store store = open_call(&call, env, caller, BEXT_OP_END_SPAN, 0);
+  bext_handle_parts span = handle_of(values);
+  if (bext_handle_is_invalid(span)) {
+    bext_scope_count_ignored(call.guest->scope);
+  } else {
+    bext_verdict verdict = end(&call, store, span, values[3].i64);
+    if (verdict) bext_scope_count_drop(call.guest->scope, verdict);
+  }
+  return close_call(&call);
+}
+
+static void *on_current_span(void *env, void *caller, bext_wasm_value *values, size_t count) {
+  (void)count;
+  uint32_t handle_out = values[0].i32;
+  host_call call;
+  bext_store store = open_call(&call, env, caller, BEXT_OP_CURRENT_SPAN, 0);
+  bext_handle_parts current;
+  bext_verdict verdict = is_in_memory(&call, handle_out, BEXT_HANDLE_SIZE) ? check_scope(&call, store) : BEXT_DROP_OUT_OF_BOUNDS;
+  values[0].i64 = 0;
+  if (verdict) {
+    bext_scope_count_drop(call.guest->scope, verdict);
+    return close_call(&call);
+  }
+  bext_scope_count_recorded(call.guest->scope, BEXT_OP_CURRENT_SPAN);
+  if (bext_scope_current(call.guest->scope, &current)) {
+    write_handle(&call, handle_out, current);
+    values[0].i32 = 1;
+  }
+  return close_call(&call);
+}
+
+/* --- Lifetime ----------------------------------------------------------------------------------------------------------------- */
+
+bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, void *self) {
+  bext_guest *guest = calloc(1, sizeof *guest);
+  if (!guest) return NULL;
+  atomic_init(&guest->references, 1);
+  atomic_init(&guest->has_fuel, false);
+  atomic_init(&guest->warned_of_store, false);
+  bext_scope_retain(scope);
+  guest->scope = scope;
+  guest->calls = calls;
+  guest->self = self;
+  return guest;
+}
+
+void bext_guest_release(bext_guest *guest) {
+  if (atomic_fetch_sub(&guest->references, 1) != 1) return;
+  bext_scope_release(guest->scope);
+  free(guest);
+}
+
+size_t bext_guest_references(bext_guest *guest) { return atomic_load(&guest->references); }
+
+static void finalize(void *env) { bext_guest_release(env); }
+
+void *bext_guest_define(bext_guest *guest, void *linker, enum bext_operation operation, const void *func_type) {
+  static const struct {
+    const char *name;
+    bext_host_callback *callback;
+  } imports[BEXT_OPERATIONS] = {
+      {"start_span", on_start_span}, {"set_attribute", on_set_attribute}, {"set_status", on_set_status},
+      {"add_event", on_add_event},   {"end_span", on_end_span},           {"current_span", on_current_span},
+  };
+  const char *name = imports[operation].name;
+  atomic_fetch_add(&guest->references, 1);
+  return wasmtime.linker_define_func_unchecked(linker, BEXT_TRACER_IMPORT_MODULE, sizeof BEXT_TRACER_IMPORT_MODULE - 1, name,
+                                               strlen(name), func_type, imports[operation].callback, guest, finalize);
+}

@@ -1,0 +1,31 @@
+/*
+ * guest.h - the six host functions of one plugin instance, as wasmtime calls them (ABI.md, "Imports" and "Order of checks").
+ *
+ * Nothing a guest passes traps it. Every length is checked in 64 bits before a byte is touched; no pointer into the guest's memory is
+ * kept across a call of a tracer, which may run the guest again and so move its memory.
+ */
+#ifndef BEXT_GUEST_H
+#define BEXT_GUEST_H
+
+#include "scope.h"
+#include "tracer_calls.h"
+#include "wasmtime_api.h"
+
+typedef struct bext_guest bext_guest;
+
+/* The API to call from now on; set once, before any guest is made. */
+void bext_set_wasmtime_api(const bext_wasmtime_api *api);
+
+/* A guest with one reference that shares `scope`, or NULL where there is no memory. `calls` and `self` outlive it. */
+bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, void *self);
+
+/* Lets go of one reference; wasmtime lets go of those of the functions it was given. */
+void bext_guest_release(bext_guest *guest);
+
+/* How many references there are: 1 where no linker and no store has the functions any more. */
+size_t bext_guest_references(bext_guest *guest);
+
+/* Defines an import in a linker. Gives wasmtime's error, or NULL; the guest is referenced until wasmtime is done with the function. */
+void *bext_guest_define(bext_guest *guest, void *linker, enum bext_operation operation, const void *func_type);
+
+#endif /* BEXT_GUEST_H */

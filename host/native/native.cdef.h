@@ -1,0 +1,75 @@
+/*
+ * native.cdef.h - what Python sees of the native engine, for cffi. The C compiler checks every line against the headers beside this file
+ * and fills in what `...` leaves out.
+ */
+typedef struct { const uint8_t *bytes; uint32_t length; } bext_text;
+typedef struct { uint64_t trace_id_hi, trace_id_lo, span_id; } bext_handle_parts;
+
+typedef union { bext_text text; int64_t integer; double number; bool boolean; } bext_scalar;
+typedef struct { int type; uint32_t count; bext_scalar scalar; ...; } bext_value_view;
+typedef struct { ...; } bext_value_items;
+typedef struct { bext_text key; bext_value_view value; ...; } bext_attribute_view;
+bext_value_items bext_value_items_of(const bext_value_view *value);
+bool bext_value_items_next(bext_value_items *items, bext_value_view *out);
+
+typedef struct { bext_attribute_view *items; uint32_t count; uint64_t dropped; } bext_kept_attributes;
+typedef struct { bext_handle_parts handle; bext_text trace_state; bext_kept_attributes attributes; } bext_kept_link;
+typedef struct { bext_kept_link *items; uint32_t count; uint64_t dropped; } bext_kept_links;
+
+typedef struct {
+  bext_text name;
+  uint32_t kind;
+  bool has_parent;
+  bool parent_is_remote;
+  bext_handle_parts parent;
+  uint32_t parent_flags;
+  bext_text trace_state;
+  bext_kept_attributes attributes;
+  bext_kept_links links;
+  uint64_t start_time_unix_nanos;
+} bext_start_call;
+typedef struct { bext_text name; bext_kept_attributes attributes; uint64_t time_unix_nanos; } bext_event_call;
+
+enum bext_answer { BEXT_ANSWER_TAKEN, BEXT_ANSWER_FAILED, BEXT_ANSWER_STOP };
+
+extern "Python+C" enum bext_answer bext_python_start_span(void *self, const bext_start_call *span, bext_handle_parts *out);
+extern "Python+C" enum bext_answer bext_python_set_attribute(void *self, const bext_handle_parts *span, const bext_attribute_view *attribute);
+extern "Python+C" enum bext_answer bext_python_set_status(void *self, const bext_handle_parts *span, uint32_t code, const bext_text *message);
+extern "Python+C" enum bext_answer bext_python_add_event(void *self, const bext_handle_parts *span, const bext_event_call *event);
+extern "Python+C" enum bext_answer bext_python_end_span(void *self, const bext_handle_parts *span, uint64_t end_time_unix_nanos);
+extern "Python+C" enum bext_answer bext_python_add_dropped(void *self, const bext_handle_parts *span, uint32_t attributes, uint32_t events);
+extern "Python+C" enum bext_answer bext_python_wrong_store(void *self);
+
+typedef struct {
+  uint64_t payload_bytes, span_attributes, span_events, span_links, event_attributes, link_attributes, span_bytes, scope_open_spans,
+      scope_bytes, scope_ended_parents;
+} bext_limits;
+typedef struct { uint64_t calls[6]; uint64_t recorded[6]; uint64_t dropped[17]; uint64_t unsampled; uint64_t ignored; } bext_counters;
+
+typedef struct bext_scope bext_scope;
+bext_scope *bext_scope_new(const bext_limits *limits, int policy);
+void bext_scope_release(bext_scope *scope);
+void bext_scope_hold_for_fork(bext_scope *scope);
+void bext_scope_let_go_after_fork(bext_scope *scope);
+void bext_scope_count_drop(bext_scope *scope, unsigned reason);
+void bext_scope_counters(bext_scope *scope, bext_counters *out);
+bool bext_scope_is_closed(bext_scope *scope);
+size_t bext_scope_open_spans(bext_scope *scope);
+bool bext_scope_current(bext_scope *scope, bext_handle_parts *out);
+bool bext_scope_push_current(bext_scope *scope, bext_handle_parts handle);
+void bext_scope_pop_current(bext_scope *scope);
+void bext_scope_grant(bext_scope *scope, bext_handle_parts handle);
+void bext_scope_close(bext_scope *scope);
+bool bext_scope_take_last(bext_scope *scope, bext_handle_parts *out);
+
+typedef struct { size_t extern_size, extern_of, memory_size, memory_store_id, value_size; } bext_layouts;
+bext_layouts bext_wasmtime_layouts(void);
+void bext_set_wasmtime_functions(void *const *functions, size_t count);
+
+typedef struct bext_guest bext_guest;
+bext_guest *bext_python_guest_new(bext_scope *scope, void *self);
+void bext_guest_release(bext_guest *guest);
+size_t bext_guest_references(bext_guest *guest);
+void *bext_guest_define(bext_guest *guest, void *linker, int operation, const void *func_type);
+
+#define BEXT_TRACER_ABI_VERSION ...

@@ -1,0 +1,42 @@
+/* python_engine.c - the tracer whose calls are cffi callbacks, and the way in which the engine gets wasmtime's functions. */
+#include "python_engine.h"
+
+#include <string.h>
+
+enum bext_answer bext_python_start_span(void *self, const bext_start_call *span, bext_handle_parts *out);
+enum bext_answer bext_python_set_attribute(void *self, const bext_handle_parts *span, const bext_attribute_view *attribute);
+enum bext_answer bext_python_set_status(void *self, const bext_handle_parts *span, uint32_t code, const bext_text *message);
+enum bext_answer bext_python_add_event(void *self, const bext_handle_parts *span, const bext_event_call *event);
+enum bext_answer bext_python_end_span(void *self, const bext_handle_parts *span, uint64_t end_time_unix_nanos);
+enum bext_answer bext_python_add_dropped(void *self, const bext_handle_parts *span, uint32_t attributes, uint32_t events);
+enum bext_answer bext_python_wrong_store(void *self);
+
+static const bext_tracer_calls python_calls = {
+    .start_span = bext_python_start_span,
+    .set_attribute = bext_python_set_attribute,
+    .set_status = bext_python_set_status,
+    .add_event = bext_python_add_event,
+    .end_span = bext_python_end_span,
+    .add_dropped = bext_python_add_dropped,
+    .wrong_store = bext_python_wrong_store,
+};
+
+bext_layouts bext_wasmtime_layouts(void) {
+  return (bext_layouts){
+      .extern_size = sizeof(bext_wasm_extern),
+      .extern_of = offsetof(bext_wasm_extern, of),
+      .memory_size = sizeof(bext_wasm_memory),
+      .memory_store_id = offsetof(bext_wasm_memory, in_store.store_id),
+      .value_size = sizeof(bext_wasm_value),
+  };
+}
+
+void bext_set_wasmtime_functions(void *const *functions, size_t count) {
+  bext_wasmtime_api api;
+  _Static_assert(sizeof api % sizeof(void *) == 0, "the API is pointers to functions alone");
+  if (count * sizeof(void *) != sizeof api) return;
+  memcpy(&api, functions, sizeof api); /* ISO C has no cast from an object's pointer to a function's; POSIX makes them alike */
+  bext_set_wasmtime_api(&api);
+}
+
+bext_guest *bext_python_guest_new(bext_scope *scope, void *self) { return bext_guest_new(scope, &python_calls, self); }

@@ -1,0 +1,114 @@
+/*
+ * scope.h - one plugin instance: the spans that it may touch, the parents that it may name, what its open spans weigh, and its
+ * counters (ABI.md, "Limits", "Ownership", "Drop reasons").
+ *
+ * Every function locks the scope for its own time and calls nobody, so that none can wait for another. Nothing that a function
+ * returns points into the scope.
+ */
+#ifndef BEXT_SCOPE_H
+#define BEXT_SCOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scope_limits.h"
+#include "trimming.h"
+
+/* The six imports, as indexes of counters. */
+enum bext_operation {
+  BEXT_OP_START_SPAN = 0,
+  BEXT_OP_SET_ATTRIBUTE = 1,
+  BEXT_OP_SET_STATUS = 2,
+  BEXT_OP_ADD_EVENT = 3,
+  BEXT_OP_END_SPAN = 4,
+  BEXT_OP_CURRENT_SPAN = 5
+};
+#define BEXT_OPERATIONS 6
+
+/* What a remote parent does that a guest names. */
+enum bext_remote_parents { BEXT_REMOTE_LINK = 0, BEXT_REMOTE_CONTINUE = 1, BEXT_REMOTE_IGNORE = 2 };
+
+typedef struct bext_counters {
+  uint64_t calls[BEXT_OPERATIONS];
+  uint64_t recorded[BEXT_OPERATIONS];
+  uint64_t dropped[BEXT_DROP_REASONS];
+  uint64_t unsampled;
+  uint64_t ignored;
+} bext_counters;
+
+/* Which store a call comes from: the address is unique among live stores, the id for ever, but 0 where the caller has no memory. */
+typedef struct bext_store {
+  const void *context;
+  uint64_t id;
+} bext_store;
+
+typedef struct bext_scope bext_scope;
+
+/* What is 0 is fine, what is not is an `enum bext_drop_reason`. */
+typedef unsigned bext_verdict;
+
+/* A scope with one reference, NULL where there is no memory. */
+bext_scope *bext_scope_new(const bext_limits *limits, enum bext_remote_parents policy);
+void bext_scope_retain(bext_scope *scope);
+/* Frees the scope with the last reference. It must be closed, or nobody wants to know what was open. */
+void bext_scope_release(bext_scope *scope);
+/* How many references there are: 1 where only the scope's Python object is left. */
+size_t bext_scope_references(bext_scope *scope);
+
+const bext_limits *bext_scope_limits(const bext_scope *scope);
+enum bext_remote_parents bext_scope_policy(const bext_scope *scope);
+
+/*
+ * Holds and lets go of the scope's lock round a fork, so that the child gets a scope that nobody was changing. No lock may be wanted
+ * in between by the thread that forks.
+ */
+void bext_scope_hold_for_fork(bext_scope *scope);
+void bext_scope_let_go_after_fork(bext_scope *scope);
+
+/* Counting. */
+void bext_scope_count_call(bext_scope *scope, enum bext_operation operation);
+void bext_scope_count_recorded(bext_scope *scope, enum bext_operation operation);
+void bext_scope_count_drop(bext_scope *scope, bext_verdict reason);
+void bext_scope_count_drops(bext_scope *scope, const bext_drops *drops);
+void bext_scope_count_unsampled(bext_scope *scope);
+void bext_scope_count_ignored(bext_scope *scope);
+void bext_scope_counters(bext_scope *scope, bext_counters *out);
+
+/* Binds the scope to its first store; true where it was bound by this call. */
+bool bext_scope_bind(bext_scope *scope, bext_store store);
+/* 0, `scope_closed`, or `wrong_store`. */
+bext_verdict bext_scope_check(bext_scope *scope, bext_store store);
+
+bool bext_scope_is_closed(bext_scope *scope);
+size_t bext_scope_open_spans(bext_scope *scope);
+bool bext_scope_is_known_parent(bext_scope *scope, bext_handle_parts handle);
+/* Whether a host span surrounds the running call, and which. */
+bool bext_scope_current(bext_scope *scope, bext_handle_parts *out);
+/* 0 where the guest may change the span: its own and open, or the current one. Else `unknown_handle`. */
+bext_verdict bext_scope_touch(bext_scope *scope, bext_handle_parts handle);
+
+/* Whether one more span of this size may start. */
+bext_verdict bext_scope_check_room(bext_scope *scope, uint64_t payload_bytes);
+/* Takes over a span that has started, with what its attributes weigh. `scope_closed` where it is too late for it. */
+bext_verdict bext_scope_add(bext_scope *scope, bext_handle_parts handle, uint64_t payload_bytes, const bext_kept_attributes *attributes);
+/* Lets go of an open span of the guest's own; it stays known as a parent. Else `unknown_handle`. */
+bext_verdict bext_scope_end(bext_scope *scope, bext_handle_parts handle);
+
+/* Making room for what is recorded on a span; an overwritten value gives its own bytes back. */
+bext_verdict bext_scope_charge_attribute(bext_scope *scope, bext_handle_parts handle, bext_text key, uint64_t payload_bytes);
+bext_verdict bext_scope_charge_event(bext_scope *scope, bext_handle_parts handle, uint64_t payload_bytes);
+bext_verdict bext_scope_charge_status(bext_scope *scope, bext_handle_parts handle, uint64_t payload_bytes);
+
+/* What `current_span` tells from now on; false where there is no memory. */
+bool bext_scope_push_current(bext_scope *scope, bext_handle_parts handle);
+/* Undoes the last push, and gives back what the guest recorded on that span. */
+void bext_scope_pop_current(bext_scope *scope);
+void bext_scope_grant(bext_scope *scope, bext_handle_parts handle);
+
+/* Closes the scope to host calls. What is open stays until it is taken. */
+void bext_scope_close(bext_scope *scope);
+/* Takes the open span that started last; false where none is left. */
+bool bext_scope_take_last(bext_scope *scope, bext_handle_parts *out);
+
+#endif /* BEXT_SCOPE_H */
