@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from bext_abi import (
     AttrValue,
@@ -63,21 +63,39 @@ class ContainedTracer:
             return None
         return SpanHandle.INVALID if handle.is_invalid else handle
 
+    # The four methods of the hot path are written out: a closure for each call would cost as much as all the rest.
+
     def set_attribute(self, span: SpanHandle, key: str, value: AttrValue) -> bool:
         """True where the tracer took it."""
-        return self._call("set_attribute", lambda: self.tracer.set_attribute(span, key, value))
+        try:
+            self.tracer.set_attribute(span, key, value)
+        except BaseException as error:  # noqa: BLE001  # contained, that is what this class is for
+            return self.failed("set_attribute", error)
+        return True
 
     def set_status(self, span: SpanHandle, status: SpanStatus) -> bool:
         """True where the tracer took it."""
-        return self._call("set_status", lambda: self.tracer.set_status(span, status))
+        try:
+            self.tracer.set_status(span, status)
+        except BaseException as error:  # noqa: BLE001  # as above
+            return self.failed("set_status", error)
+        return True
 
     def add_event(self, span: SpanHandle, event: SpanEvent) -> bool:
         """True where the tracer took it."""
-        return self._call("add_event", lambda: self.tracer.add_event(span, event))
+        try:
+            self.tracer.add_event(span, event)
+        except BaseException as error:  # noqa: BLE001  # as above
+            return self.failed("add_event", error)
+        return True
 
     def end_span(self, span: SpanHandle, end_time_unix_nanos: int | None = None) -> bool:
         """True where the tracer took it."""
-        return self._call("end_span", lambda: self.tracer.end_span(span, end_time_unix_nanos))
+        try:
+            self.tracer.end_span(span, end_time_unix_nanos)
+        except BaseException as error:  # noqa: BLE001  # as above
+            return self.failed("end_span", error)
+        return True
 
     def record_host(
         self,
@@ -113,7 +131,7 @@ class ContainedTracer:
         if host is not None:
             self._call("add_dropped", lambda: host.add_dropped(span, attributes=attributes, events=events))
 
-    def failed(self, operation: str, error: BaseException) -> None:
+    def failed(self, operation: str, error: BaseException) -> Literal[False]:
         """Count the error, and log it the first time; raises it again where it must stop the program."""
         if isinstance(error, STOPS_THE_PROGRAM):
             raise error
@@ -123,13 +141,13 @@ class ContainedTracer:
             self._logged.add(kind)
             message = "tracer %s failed in %s; further errors of this kind are only counted"
             log_safely(logger, logging.ERROR, message, type(self.tracer).__name__, operation, error=error)
+        return False
 
     def _call(self, operation: str, call: Callable[[], None]) -> bool:
         try:
             call()
         except BaseException as error:  # noqa: BLE001  # contained, that is what this class is for
-            self.failed(operation, error)
-            return False
+            return self.failed(operation, error)
         return True
 
 

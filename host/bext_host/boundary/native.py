@@ -15,6 +15,7 @@ from typing import Any, Final
 from wasmtime import Linker
 
 from bext_abi import AttrValue, DropReason, SpanEvent, SpanHandle, SpanKind, SpanLink, SpanStart, SpanStatus, StatusCode
+from bext_abi.constants import HANDLE_SIZE
 from bext_host.logs import log_safely
 
 from .contained import STOPS_THE_PROGRAM, ContainedTracer, TracerMaker
@@ -109,6 +110,7 @@ class NativeCalls:
             raise MemoryError("no memory for a scope")
         self._guest = ffi.gc(guest, lib.bext_guest_release)
         self._tracer: ContainedTracer = make_tracer(self.count_tracer_error)
+        self._handles: dict[bytes, SpanHandle] = {}  # of the spans that are open, by the bytes that C has of them
 
     def define_in(self, linker: Linker) -> None:
         """Define the six imports in `linker`."""
@@ -175,9 +177,14 @@ class NativeCalls:
         parts = ffi.new("bext_handle_parts *")
         while lib.bext_scope_take_last(self._scope, parts):
             handles.append(_handle(parts))
+        self._handles.clear()
         for handle in handles:
             self._open_handles.release(handle)
         return handles
+
+    def _known(self, span: Any) -> SpanHandle:
+        """The handle of a span: the object that the tracer gave, or a new one for a span that is not the guest's own."""
+        return self._handles.get(ffi.buffer(span, HANDLE_SIZE)[:]) or _handle(span)
 
     # What C calls. Each gives True where the tracer took it.
 
@@ -205,25 +212,27 @@ class NativeCalls:
             self._tracer.failed("start_span", ValueError("start_span returned the handle of a span that is open already"))
             return False
         out.trace_id_hi, out.trace_id_lo, out.span_id = _parts(handle)
+        self._handles[ffi.buffer(out, HANDLE_SIZE)[:]] = handle
         return True
 
     def set_attribute(self, span: Any, attribute: Any) -> bool:
         """Add or overwrite an attribute."""
-        return self._tracer.set_attribute(_handle(span), _text(attribute.key), _value(attribute.value))
+        return self._tracer.set_attribute(self._known(span), _text(attribute.key), _value(attribute.value))
 
     def set_status(self, span: Any, code: int, message: Any) -> bool:
         """Set the status."""
-        return self._tracer.set_status(_handle(span), SpanStatus(StatusCode(code), _text(message)))
+        return self._tracer.set_status(self._known(span), SpanStatus(StatusCode(code), _text(message)))
 
     def add_event(self, span: Any, event: Any) -> bool:
         """Add an event."""
         attributes = event.attributes
         found = SpanEvent(_text(event.name), _attributes(attributes), event.time_unix_nanos or None, attributes.dropped)
-        return self._tracer.add_event(_handle(span), found)
+        return self._tracer.add_event(self._known(span), found)
 
     def end_span(self, span: Any, end_time_unix_nanos: int) -> bool:
         """End a span that has left the scope."""
-        handle = _handle(span)
+        handle = self._known(span)
+        self._handles.pop(ffi.buffer(span, HANDLE_SIZE)[:], None)
         self._open_handles.release(handle)
         return self._tracer.end_span(handle, end_time_unix_nanos or None)
 
