@@ -7,7 +7,7 @@ import cffi
 HERE = Path("host/native")
 MODULES = [
     "framing", "utf8", "tracestate", "reader", "attributes", "payload",
-    "handle_map", "recent_handles", "key_map", "trimming", "scope", "guest", "python_engine",
+    "handle_map", "recent_handles", "key_map", "trimming", "scope", "caller", "guest", "python_engine",
 ]  # fmt: skip
 
 ffibuilder = cffi.FFI()

@@ -3,9 +3,8 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define BEXT_SMALL_PAYLOAD 1024
+#include "caller.h"
 
 struct bext_guest {
   atomic_size_t references;
@@ -19,92 +18,9 @@ struct bext_guest {
 /* One host call, for its own time. */
 typedef struct host_call {
   bext_guest *guest;
-  void *context;
-  bext_wasm_memory memory;
-  bool has_memory; /* a usable one: 32-bit and not shared */
+  bext_caller caller;
   bool must_stop;
 } host_call;
-
-static bext_wasmtime_api wasmtime;
-
-void bext_set_wasmtime_api(const bext_wasmtime_api *api) { wasmtime = *api; }
-
-/* --- The caller --------------------------------------------------------------------------------------------------------- */
-
-static bool is_64_bit(const host_call *call) {
-  void *type = wasmtime.memory_type(call->context, &call->memory);
-  bool is64 = wasmtime.memorytype_is64(type);
-  wasmtime.memorytype_delete(type);
-  return is64;
-}
-
-static bext_store find_memory(host_call *call, void *caller) {
-  static const char name[] = "memory";
-  bext_wasm_extern item;
-  bext_store store = {call->context, 0};
-  if (!wasmtime.caller_export_get(caller, name, sizeof name - 1, &item)) return store;
-  if (item.kind != BEXT_WASM_EXTERN_MEMORY) {
-    wasmtime.extern_delete(&item);
-    return store;
-  }
-  call->memory = item.of.memory;
-  call->has_memory = !is_64_bit(call);
-  store.id = item.of.memory.in_store.store_id;
-  return store;
-}
-
-static bool meters_fuel(const host_call *call) {
-  uint64_t fuel;
-  void *error = wasmtime.context_get_fuel(call->context, &fuel);
-  if (error) wasmtime.error_delete(error);
-  return error == NULL;
-}
-
-static void charge_fuel(const host_call *call, uint64_t price) {
-  uint64_t fuel = 0;
-  void *error = wasmtime.context_get_fuel(call->context, &fuel);
-  if (!error) error = wasmtime.context_set_fuel(call->context, fuel > price ? fuel - price : 0);
-  if (error) wasmtime.error_delete(error);
-}
-
-/* Whether the range lies in the memory. */
-static bool is_in_memory(const host_call *call, uint64_t offset, uint64_t length) {
-  return call->has_memory && offset + length <= wasmtime.memory_data_size(call->context, &call->memory);
-}
-
-static void store_u64(uint8_t *at, uint64_t value) {
-  for (unsigned i = 0; i < 8; i++) at[i] = (uint8_t)(value >> (8 * i));
-}
-
-/* Writes a handle where it is known to fit; memory never shrinks. */
-static void write_handle(const host_call *call, uint32_t offset, bext_handle_parts handle) {
-  uint8_t *at = wasmtime.memory_data(call->context, &call->memory) + offset;
-  store_u64(at + BEXT_HANDLE_OFFSET_TRACE_ID_HI, handle.trace_id_hi);
-  store_u64(at + BEXT_HANDLE_OFFSET_TRACE_ID_LO, handle.trace_id_lo);
-  store_u64(at + BEXT_HANDLE_OFFSET_SPAN_ID, handle.span_id);
-}
-
-/* A copy of a payload. The guest may run again, and change its memory, while a tracer is at work. */
-typedef struct payload_copy {
-  uint8_t small[BEXT_SMALL_PAYLOAD];
-  uint8_t *bytes;
-  uint32_t length;
-} payload_copy;
-
-static bext_verdict read_payload(const host_call *call, uint32_t offset, uint32_t length, payload_copy *out) {
-  out->bytes = NULL;
-  out->length = length;
-  if (length > bext_scope_limits(call->guest->scope)->payload_bytes) return BEXT_DROP_TOO_LARGE;
-  if (!is_in_memory(call, offset, length)) return BEXT_DROP_OUT_OF_BOUNDS;
-  out->bytes = length <= sizeof out->small ? out->small : malloc(length);
-  if (!out->bytes) return BEXT_DROP_MEMORY_LIMIT;
-  if (length) memcpy(out->bytes, wasmtime.memory_data(call->context, &call->memory) + offset, length);
-  return 0;
-}
-
-static void free_payload(payload_copy *payload) {
-  if (payload->bytes != payload->small) free(payload->bytes);
-}
 
 /* --- The tracer's answers ------------------------------------------------------------------------------------------------- */
 
@@ -121,18 +37,19 @@ static void recorded(host_call *call, enum bext_answer answer, enum bext_operati
 /* --- Opening and closing a call -------------------------------------------------------------------------------------------- */
 
 static bext_store open_call(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint64_t payload_bytes) {
-  *call = (host_call){.guest = guest, .context = wasmtime.caller_context(caller)};
+  call->guest = guest;
+  call->must_stop = false;
   bext_scope_count_call(guest->scope, operation);
-  bext_store store = find_memory(call, caller);
-  if (bext_scope_bind(guest->scope, store)) atomic_store(&guest->has_fuel, meters_fuel(call));
-  if (atomic_load(&guest->has_fuel)) charge_fuel(call, BEXT_FUEL_PER_CALL + payload_bytes);
+  bext_store store = bext_caller_open(&call->caller, caller);
+  if (bext_scope_bind(guest->scope, store)) atomic_store(&guest->has_fuel, bext_caller_meters_fuel(&call->caller));
+  if (atomic_load(&guest->has_fuel)) bext_caller_charge_fuel(&call->caller, BEXT_FUEL_PER_CALL + payload_bytes);
   return store;
 }
 
-/* Wasmtime takes ownership of the trap. */
-static void *close_call(const host_call *call) {
-  static const char message[] = "the program that runs this guest is stopping";
-  return call->must_stop ? wasmtime.trap_new(message, sizeof message - 1) : NULL;
+static void *close_call(const host_call *call) { return call->must_stop ? bext_new_trap() : NULL; }
+
+static bext_verdict read_payload(const host_call *call, uint32_t offset, uint32_t length, bext_payload *out) {
+  return bext_caller_read(&call->caller, offset, length, bext_scope_limits(call->guest->scope)->payload_bytes, out);
 }
 
 static bext_verdict check_scope(host_call *call, bext_store store) {
@@ -216,14 +133,14 @@ static bext_verdict start_decoded(host_call *call, const bext_span_start_view *v
 }
 
 static bext_verdict start(host_call *call, bext_store store, uint32_t offset, uint32_t length, bext_handle_parts *out) {
-  payload_copy payload;
+  bext_payload payload;
   bext_span_start_view view;
   bext_verdict verdict = check_scope(call, store);
   if (verdict) return verdict;
   verdict = read_payload(call, offset, length, &payload);
   if (verdict) return verdict;
   verdict = bext_decode_span_start(payload.bytes, length, &view) ? BEXT_DROP_MALFORMED : start_decoded(call, &view, length, out);
-  free_payload(&payload);
+  bext_payload_free(&payload);
   return verdict;
 }
 
@@ -233,10 +150,10 @@ static void *on_start_span(void *env, void *caller, bext_wasm_value *values, siz
   host_call call;
   bext_store store = open_call(&call, env, caller, BEXT_OP_START_SPAN, span_len);
   bext_verdict verdict = BEXT_DROP_OUT_OF_BOUNDS;
-  if (is_in_memory(&call, handle_out, BEXT_HANDLE_SIZE)) {
+  if (bext_caller_has_range(&call.caller, handle_out, BEXT_HANDLE_SIZE)) {
     bext_handle_parts handle = {0, 0, 0};
     verdict = start(&call, store, span_ptr, span_len, &handle);
-    write_handle(&call, handle_out, handle);
+    bext_caller_write_handle(&call.caller, handle_out, handle);
   }
   if (verdict) bext_scope_count_drop(call.guest->scope, verdict);
   return close_call(&call);
@@ -244,7 +161,7 @@ static void *on_start_span(void *env, void *caller, bext_wasm_value *values, siz
 
 /* --- set_attribute, set_status, add_event ------------------------------------------------------------------------------------ */
 
-static bext_verdict set_attribute(host_call *call, const bext_handle_parts *span, const payload_copy *payload) {
+static bext_verdict set_attribute(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
   bext_guest *guest = call->guest;
   bext_attribute_view view;
   if (bext_decode_attribute(payload->bytes, payload->length, &view)) return BEXT_DROP_MALFORMED;
@@ -254,7 +171,7 @@ static bext_verdict set_attribute(host_call *call, const bext_handle_parts *span
   return verdict;
 }
 
-static bext_verdict set_status(host_call *call, const bext_handle_parts *span, const payload_copy *payload) {
+static bext_verdict set_status(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
   bext_guest *guest = call->guest;
   bext_span_status_view view;
   if (bext_decode_span_status(payload->bytes, payload->length, &view)) return BEXT_DROP_MALFORMED;
@@ -263,7 +180,7 @@ static bext_verdict set_status(host_call *call, const bext_handle_parts *span, c
   return verdict;
 }
 
-static bext_verdict add_event(host_call *call, const bext_handle_parts *span, const payload_copy *payload) {
+static bext_verdict add_event(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
   bext_guest *guest = call->guest;
   bext_span_event_view view;
   bext_drops drops = {{0}};
@@ -281,14 +198,14 @@ static bext_verdict add_event(host_call *call, const bext_handle_parts *span, co
   return verdict;
 }
 
-typedef bext_verdict record_function(host_call *call, const bext_handle_parts *span, const payload_copy *payload);
+typedef bext_verdict record_function(host_call *call, const bext_handle_parts *span, const bext_payload *payload);
 
 static bext_verdict record_payload(host_call *call, const bext_handle_parts *span, record_function *record, uint32_t offset, uint32_t length) {
-  payload_copy payload;
+  bext_payload payload;
   bext_verdict verdict = read_payload(call, offset, length, &payload);
   if (verdict) return verdict;
   verdict = record(call, span, &payload);
-  free_payload(&payload);
+  bext_payload_free(&payload);
   return verdict;
 }
 
@@ -372,7 +289,7 @@ static void *on_current_span(void *env, void *caller, bext_wasm_value *values, s
   host_call call;
   bext_store store = open_call(&call, env, caller, BEXT_OP_CURRENT_SPAN, 0);
   bext_handle_parts current;
-  bext_verdict verdict = is_in_memory(&call, handle_out, BEXT_HANDLE_SIZE) ? check_scope(&call, store) : BEXT_DROP_OUT_OF_BOUNDS;
+  bext_verdict verdict = bext_caller_has_range(&call.caller, handle_out, BEXT_HANDLE_SIZE) ? check_scope(&call, store) : BEXT_DROP_OUT_OF_BOUNDS;
   values[0].i64 = 0;
   if (verdict) {
     bext_scope_count_drop(call.guest->scope, verdict);
@@ -380,7 +297,7 @@ static void *on_current_span(void *env, void *caller, bext_wasm_value *values, s
   }
   bext_scope_count_recorded(call.guest->scope, BEXT_OP_CURRENT_SPAN);
   if (bext_scope_current(call.guest->scope, &current)) {
-    write_handle(&call, handle_out, current);
+    bext_caller_write_handle(&call.caller, handle_out, current);
     values[0].i32 = 1;
   }
   return close_call(&call);
@@ -419,8 +336,6 @@ void *bext_guest_define(bext_guest *guest, void *linker, enum bext_operation ope
       {"start_span", on_start_span}, {"set_attribute", on_set_attribute}, {"set_status", on_set_status},
       {"add_event", on_add_event},   {"end_span", on_end_span},           {"current_span", on_current_span},
   };
-  const char *name = imports[operation].name;
   atomic_fetch_add(&guest->references, 1);
-  return wasmtime.linker_define_func_unchecked(linker, BEXT_TRACER_IMPORT_MODULE, sizeof BEXT_TRACER_IMPORT_MODULE - 1, name,
-                                               strlen(name), func_type, imports[operation].callback, guest, finalize);
+  return bext_linker_define(linker, imports[operation].name, func_type, imports[operation].callback, guest, finalize);
 }

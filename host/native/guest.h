@@ -1,20 +1,15 @@
 /*
  * guest.h - the six host functions of one plugin instance, as wasmtime calls them (ABI.md, "Imports" and "Order of checks").
  *
- * Nothing a guest passes traps it. Every length is checked in 64 bits before a byte is touched; no pointer into the guest's memory is
- * kept across a call of a tracer, which may run the guest again and so move its memory.
+ * Nothing a guest passes traps it. What it passes is checked in the order of ABI.md, and what is left of it goes to the tracer.
  */
 #ifndef BEXT_GUEST_H
 #define BEXT_GUEST_H
 
 #include "scope.h"
 #include "tracer_calls.h"
-#include "wasmtime_api.h"
 
 typedef struct bext_guest bext_guest;
-
-/* The API to call from now on; set once, before any guest is made. */
-void bext_set_wasmtime_api(const bext_wasmtime_api *api);
 
 /* A guest with one reference that shares `scope`, or NULL where there is no memory. `calls` and `self` outlive it. */
 bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, void *self);

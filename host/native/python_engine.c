@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "caller.h"
+
 enum bext_answer bext_python_start_span(void *self, const bext_start_call *span, bext_handle_parts *out);
 enum bext_answer bext_python_set_attribute(void *self, const bext_handle_parts *span, const bext_attribute_view *attribute);
 enum bext_answer bext_python_set_status(void *self, const bext_handle_parts *span, uint32_t code, const bext_text *message);

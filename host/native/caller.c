@@ -1,0 +1,86 @@
+/* caller.c - the calls into wasmtime. */
+#include "caller.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bext_wasmtime_api wasmtime;
+
+void bext_set_wasmtime_api(const bext_wasmtime_api *api) { wasmtime = *api; }
+
+static bool is_64_bit(const bext_caller *caller) {
+  void *type = wasmtime.memory_type(caller->context, &caller->memory);
+  bool is64 = wasmtime.memorytype_is64(type);
+  wasmtime.memorytype_delete(type);
+  return is64;
+}
+
+bext_store bext_caller_open(bext_caller *caller, void *wasmtime_caller) {
+  static const char name[] = "memory";
+  bext_wasm_extern item;
+  *caller = (bext_caller){.context = wasmtime.caller_context(wasmtime_caller)};
+  bext_store store = {caller->context, 0};
+  if (!wasmtime.caller_export_get(wasmtime_caller, name, sizeof name - 1, &item)) return store;
+  if (item.kind != BEXT_WASM_EXTERN_MEMORY) {
+    wasmtime.extern_delete(&item);
+    return store;
+  }
+  caller->memory = item.of.memory;
+  caller->has_memory = !is_64_bit(caller);
+  store.id = item.of.memory.in_store.store_id;
+  return store;
+}
+
+bool bext_caller_meters_fuel(const bext_caller *caller) {
+  uint64_t fuel;
+  void *error = wasmtime.context_get_fuel(caller->context, &fuel);
+  if (error) wasmtime.error_delete(error);
+  return error == NULL;
+}
+
+void bext_caller_charge_fuel(const bext_caller *caller, uint64_t price) {
+  uint64_t fuel = 0;
+  void *error = wasmtime.context_get_fuel(caller->context, &fuel);
+  if (!error) error = wasmtime.context_set_fuel(caller->context, fuel > price ? fuel - price : 0);
+  if (error) wasmtime.error_delete(error);
+}
+
+bool bext_caller_has_range(const bext_caller *caller, uint64_t offset, uint64_t length) {
+  return caller->has_memory && offset + length <= wasmtime.memory_data_size(caller->context, &caller->memory);
+}
+
+static void store_u64(uint8_t *at, uint64_t value) {
+  for (unsigned i = 0; i < 8; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
+
+void bext_caller_write_handle(const bext_caller *caller, uint32_t offset, bext_handle_parts handle) {
+  uint8_t *at = wasmtime.memory_data(caller->context, &caller->memory) + offset;
+  store_u64(at + BEXT_HANDLE_OFFSET_TRACE_ID_HI, handle.trace_id_hi);
+  store_u64(at + BEXT_HANDLE_OFFSET_TRACE_ID_LO, handle.trace_id_lo);
+  store_u64(at + BEXT_HANDLE_OFFSET_SPAN_ID, handle.span_id);
+}
+
+bext_verdict bext_caller_read(const bext_caller *caller, uint32_t offset, uint32_t length, uint64_t at_most, bext_payload *out) {
+  if (length > at_most) return BEXT_DROP_TOO_LARGE;
+  if (!bext_caller_has_range(caller, offset, length)) return BEXT_DROP_OUT_OF_BOUNDS;
+  out->length = length;
+  out->bytes = length <= sizeof out->small ? out->small : malloc(length);
+  if (!out->bytes) return BEXT_DROP_MEMORY_LIMIT;
+  if (length) memcpy(out->bytes, wasmtime.memory_data(caller->context, &caller->memory) + offset, length);
+  return 0;
+}
+
+void bext_payload_free(bext_payload *payload) {
+  if (payload->bytes != payload->small) free(payload->bytes);
+}
+
+void *bext_new_trap(void) {
+  static const char message[] = "the program that runs this guest is stopping";
+  return wasmtime.trap_new(message, sizeof message - 1);
+}
+
+void *bext_linker_define(void *linker, const char *name, const void *func_type, bext_host_callback *callback, void *env,
+                         void (*finalizer)(void *env)) {
+  static const char module[] = BEXT_TRACER_IMPORT_MODULE;
+  return wasmtime.linker_define_func_unchecked(linker, module, sizeof module - 1, name, strlen(name), func_type, callback, env, finalizer);
+}
