@@ -89,6 +89,7 @@ enum bext_rejection bext_check_framing(const uint8_t *data, size_t length) {
   unsigned depth = 0;             /* open containers */
   uint64_t owed = 1;              /* items still to come in the innermost; before the root, the payload itself owes one */
   size_t position = 0;
+  if (length == 0) return BEXT_REJECT_TRUNCATED; /* `data` may be NULL then, and C has no NULL + 0 */
   while (owed || depth) {
     if (!owed) {
       owed = outer[--depth];
