@@ -11,12 +11,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = {"bext_abi": ROOT / "abi" / "bext_abi", "bext_host": ROOT / "host" / "bext_host"}
 
-LEAVES = {"bext_host.escape", "bext_host.limits", "bext_host.logs", "bext_host.settings", "bext_host.version"}
+LEAVES = {"bext_host.escape", "bext_host.extension", "bext_host.limits", "bext_host.logs", "bext_host.settings", "bext_host.version"}
 SPAN_RECORD = {"bext_host.recorder.span", "bext_host.recorder.exporter"}
 
 MAY_IMPORT = {
     "bext_abi": set(),
     "bext_host.escape": set(),
+    "bext_host.extension": {"bext_abi", "bext_host.settings", "bext_host._native"},
     "bext_host.settings": set(),
     "bext_host.logs": set(),
     "bext_host.version": set(),

@@ -1,4 +1,4 @@
-"""Builds the native engine, `bext_host.boundary._native`, through cffi in API mode. Called by setuptools (see setup.py)."""
+"""Builds the native engine, `bext_host._native`, through cffi in API mode. Called by setuptools (see setup.py)."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ MODULES = [
 ffibuilder = cffi.FFI()
 ffibuilder.cdef((HERE / "native.cdef.h").read_text(encoding="ascii"))
 ffibuilder.set_source(
-    "bext_host.boundary._native",
+    "bext_host._native",
     '#include "python_engine.h"\n',
     sources=[str(HERE / f"{module}.c") for module in MODULES],
     include_dirs=["abi", str(HERE)],

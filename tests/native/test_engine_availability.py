@@ -44,17 +44,15 @@ def test_without_the_extension_the_reference_engine_runs_and_says_why(without_ex
 
 def test_forcing_an_engine_that_is_missing_is_an_error_with_the_reason(without_extension):
     errors = python(FORCE, without_extension).stderr.splitlines()
-    assert errors[-1].startswith(
-        "bext_host.boundary.engine_choice.EngineUnavailable: the native engine was asked for, but the native engine"
-    )
+    assert errors[-1].startswith("bext_host.extension.EngineUnavailable: the native engine was asked for, but the native engine")
     assert "was not built" in errors[-1]
 
 
 @pytest.mark.skipif(bext_host.engine != "native", reason="this installation has no native engine")
 def test_a_wasmtime_of_another_version_refuses_the_engine(without_extension):
-    folder = Path(bext_host.__file__).parent / "boundary"
+    folder = Path(bext_host.__file__).parent
     for extension in folder.glob("_native*"):
-        shutil.copy(extension, without_extension / "bext_host" / "boundary")
+        shutil.copy(extension, without_extension / "bext_host")
     pretend = "from importlib import metadata\nreal = metadata.version\n"
     pretend += "metadata.version = lambda name: '49.0.0' if name == 'wasmtime' else real(name)\n"
     engine, reason = python(pretend + TELL, without_extension).stdout.splitlines()
@@ -64,9 +62,9 @@ def test_a_wasmtime_of_another_version_refuses_the_engine(without_extension):
 
 @pytest.mark.skipif(bext_host.engine != "native", reason="this installation has no native engine")
 def test_a_layout_that_does_not_fit_refuses_the_engine(without_extension):
-    folder = Path(bext_host.__file__).parent / "boundary"
+    folder = Path(bext_host.__file__).parent
     for extension in folder.glob("_native*"):
-        shutil.copy(extension, without_extension / "bext_host" / "boundary")
+        shutil.copy(extension, without_extension / "bext_host")
     pretend = "import ctypes\nfrom wasmtime import _bindings\n_bindings.wasmtime_extern = ctypes.c_uint64 * 9\n"
     pretend += "_bindings.wasmtime_extern.of = type('F', (), {'offset': 8})\n"
     engine, reason = python(pretend + TELL, without_extension).stdout.splitlines()

@@ -49,7 +49,7 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-c", BUILD, str(build), *SANITIZE]
     done = subprocess.run(command, cwd=build, env=environ, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    shutil.copy(done.stdout.splitlines()[-1], next((folder / "bext_host" / "boundary").glob("_native*.so")))
+    shutil.copy(done.stdout.splitlines()[-1], next((folder / "bext_host").glob("_native*.so")))
     return folder
 
 

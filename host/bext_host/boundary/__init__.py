@@ -1,8 +1,10 @@
 """The boundary: the host functions that guests import, against their linear memory."""
 
+from bext_host.extension import EngineUnavailable
+
 from .bridge import TracerBridge
 from .check import ModuleItem, ModuleRefused, ModuleReport, check_module, inspect_module
-from .engine_choice import EngineUnavailable, engine, engine_reason
+from .engine_choice import engine, engine_reason
 from .parents import RemoteParents
 from .reference import GuestStopped
 from .scope import TracerScope

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from wasmtime import Linker, Store
 
 from bext_abi import TRACER_IMPORT_MODULE, TracerPlugin
+from bext_host.extension import NATIVE
 from bext_host.limits import Limits
 
 from .contained import ContainedTracer, LoggedErrors, require_tracer
-from .engine_choice import NATIVE, choose_engine
+from .engine_choice import choose_engine
 from .host_calls import HostCalls
 from .open_handles import OpenHandles
 from .parents import RemoteParents

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from typing import Final
+from bext_host.extension import AUTO, NATIVE, REFERENCE, EngineUnavailable, NativeUnavailable, requested_engine
 
-from bext_abi import BextTracerError
-from bext_host.settings import ENGINE_VARIABLE
-
-from .native_library import NativeUnavailable, load
-
-NATIVE: Final = "native"
-REFERENCE: Final = "reference"
-AUTO: Final = "auto"
-
-
-class EngineUnavailable(BextTracerError, RuntimeError):
-    """An engine was forced that this installation does not have."""
+from .native_library import load
 
 
 def _best() -> tuple[str, str]:
@@ -36,9 +24,7 @@ def choose_engine(requested: str | None = None) -> str:
 
     Raises ValueError for an unknown name, EngineUnavailable for one that cannot be had.
     """
-    wanted = requested if requested is not None else os.environ.get(ENGINE_VARIABLE) or AUTO
-    if wanted not in (NATIVE, REFERENCE, AUTO):
-        raise ValueError(f"unknown engine {wanted!r}: choose {NATIVE!r}, {REFERENCE!r} or {AUTO!r}")
+    wanted = requested_engine(requested)
     if wanted == NATIVE and engine != NATIVE:
         raise EngineUnavailable(f"the native engine was asked for, but {engine_reason}")
     return engine if wanted == AUTO else wanted

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from wasmtime import _bindings as bindings
 
-from bext_abi import TRACER_ABI_VERSION
+from bext_host.extension import NativeUnavailable, load_extension
 
 SUPPORTED_WASMTIME: Final = ("50",)
 """The major versions of wasmtime whose C API this engine was written and tested against."""
@@ -35,21 +35,12 @@ _FUNCTIONS: Final = (
 """In the order of `bext_wasmtime_api` in host/native/wasmtime_api.h."""
 
 
-class NativeUnavailable(Exception):
-    """Why the native engine cannot be used here. Never leaves the boundary."""
-
-
 def load() -> Any:
     """The extension module, attached. Raises NativeUnavailable with the reason."""
-    try:
-        from . import _native  # type: ignore[attr-defined]  # noqa: PLC0415  # may not have been built
-    except ImportError as error:
-        raise NativeUnavailable(f"its extension module was not built ({error})") from None
+    _native = load_extension()
     version = metadata.version("wasmtime")
     if version.partition(".")[0] not in SUPPORTED_WASMTIME:
         raise NativeUnavailable(f"it supports wasmtime {', '.join(SUPPORTED_WASMTIME)}, and {version} is installed")
-    if _native.lib.BEXT_TRACER_ABI_VERSION != TRACER_ABI_VERSION:
-        raise NativeUnavailable("its extension module was built from another version of the sources")
     _check_layouts(_native.lib.bext_wasmtime_layouts())
     pointers = [_address(name) for name in _FUNCTIONS]
     _native.lib.bext_set_wasmtime_functions([_native.ffi.cast("void *", pointer) for pointer in pointers], len(pointers))

@@ -1,0 +1,44 @@
+"""The C extension of the native engine and the native recorder, and which of the two ways of working is asked for.
+
+It is optional: where it could not be built, everything works on Python alone, and whoever forces it is told why it is missing.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+from bext_abi import TRACER_ABI_VERSION, BextTracerError
+
+from .settings import ENGINE_VARIABLE
+
+NATIVE: Final = "native"
+REFERENCE: Final = "reference"
+AUTO: Final = "auto"
+
+
+class NativeUnavailable(Exception):
+    """Why native code cannot be used here. Never reaches a user."""
+
+
+class EngineUnavailable(BextTracerError, RuntimeError):
+    """An engine was forced that this installation does not have."""
+
+
+def load_extension() -> Any:
+    """The extension module. Raises NativeUnavailable with the reason."""
+    try:
+        from . import _native  # type: ignore[attr-defined]  # noqa: PLC0415  # may not have been built
+    except ImportError as error:
+        raise NativeUnavailable(f"its extension module was not built ({error})") from None
+    if TRACER_ABI_VERSION != _native.lib.BEXT_TRACER_ABI_VERSION:
+        raise NativeUnavailable("its extension module was built from another version of the sources")
+    return _native
+
+
+def requested_engine(requested: str | None = None) -> str:
+    """The engine that is asked for: `requested`, else the variable BEXT_TRACER_ENGINE, else "auto". Raises ValueError for another name."""
+    wanted = requested if requested is not None else os.environ.get(ENGINE_VARIABLE) or AUTO
+    if wanted not in (NATIVE, REFERENCE, AUTO):
+        raise ValueError(f"unknown engine {wanted!r}: choose {NATIVE!r}, {REFERENCE!r} or {AUTO!r}")
+    return wanted
