@@ -17,7 +17,7 @@ SPAN_RECORD = {"bext_host.recorder.span", "bext_host.recorder.exporter"}
 MAY_IMPORT = {
     "bext_abi": set(),
     "bext_host.escape": set(),
-    "bext_host.extension": {"bext_abi", "bext_host.settings", "bext_host._native"},
+    "bext_host.extension": {"bext_abi", "bext_host.settings"},
     "bext_host.settings": set(),
     "bext_host.logs": set(),
     "bext_host.version": set(),
@@ -34,7 +34,7 @@ MAY_IMPORT = {
 
 THIRD_PARTIES = {
     "wasmtime": {"bext_host.boundary", "bext_host.runtime"},
-    "msgpack": {"bext_abi.codec"},
+    "msgpack": {"bext_abi.codec", "bext_host.recorder.native_batch"},
     "rich": {"bext_host.exporters"},
     "cffi": {"bext_host.boundary"},
     "opentelemetry": set(),

@@ -6,6 +6,7 @@ It is optional: where it could not be built, everything works on Python alone, a
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any, Final
 
 from bext_abi import TRACER_ABI_VERSION, BextTracerError
@@ -28,7 +29,7 @@ class EngineUnavailable(BextTracerError, RuntimeError):
 def load_extension() -> Any:
     """The extension module. Raises NativeUnavailable with the reason."""
     try:
-        from . import _native  # type: ignore[attr-defined]  # noqa: PLC0415  # may not have been built
+        _native = import_module("bext_host._native")  # may not have been built
     except ImportError as error:
         raise NativeUnavailable(f"its extension module was not built ({error})") from None
     if TRACER_ABI_VERSION != _native.lib.BEXT_TRACER_ABI_VERSION:

@@ -7,14 +7,15 @@ import cffi
 HERE = Path("host/native")
 MODULES = [
     "framing", "utf8", "tracestate", "reader", "attributes", "payload",
-    "handle_map", "recent_handles", "key_map", "trimming", "scope", "caller", "guest", "python_engine",
+    "handle_map", "recent_handles", "key_map", "trimming", "scope", "caller", "guest",
+    "packing", "random_ids", "finished", "open_span", "recorder", "recorder_tracer", "python_recorder", "python_engine",
 ]  # fmt: skip
 
 ffibuilder = cffi.FFI()
 ffibuilder.cdef((HERE / "native.cdef.h").read_text(encoding="ascii"))
 ffibuilder.set_source(
     "bext_host._native",
-    '#include "python_engine.h"\n',
+    '#include "python_engine.h"\n#include "python_recorder.h"\n',
     sources=[str(HERE / f"{module}.c") for module in MODULES],
     include_dirs=["abi", str(HERE)],
     depends=[str(path) for folder in (HERE, Path("abi")) for path in sorted(folder.glob("*.h"))],

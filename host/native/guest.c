@@ -11,6 +11,7 @@ struct bext_guest {
   bext_scope *scope;
   const bext_tracer_calls *calls;
   void *self;
+  bext_guest_owner owner;
   atomic_bool has_fuel;
   atomic_bool warned_of_store;
 };
@@ -55,7 +56,7 @@ static bext_verdict read_payload(const host_call *call, uint32_t offset, uint32_
 static bext_verdict check_scope(host_call *call, bext_store store) {
   bext_verdict verdict = bext_scope_check(call->guest->scope, store);
   if (verdict == BEXT_DROP_WRONG_STORE && !atomic_exchange(&call->guest->warned_of_store, true)) {
-    is_taken(call, call->guest->calls->wrong_store(call->guest->self));
+    is_taken(call, call->guest->owner.wrong_store(call->guest->owner.self));
   }
   return verdict;
 }
@@ -305,9 +306,12 @@ static void *on_current_span(void *env, void *caller, bext_wasm_value *values, s
 
 /* --- Lifetime ----------------------------------------------------------------------------------------------------------------- */
 
-bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, void *self) {
+bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, void *self, bext_guest_owner owner) {
   bext_guest *guest = calloc(1, sizeof *guest);
-  if (!guest) return NULL;
+  if (!guest) {
+    calls->release(self);
+    return NULL;
+  }
   atomic_init(&guest->references, 1);
   atomic_init(&guest->has_fuel, false);
   atomic_init(&guest->warned_of_store, false);
@@ -315,11 +319,13 @@ bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, vo
   guest->scope = scope;
   guest->calls = calls;
   guest->self = self;
+  guest->owner = owner;
   return guest;
 }
 
 void bext_guest_release(bext_guest *guest) {
   if (atomic_fetch_sub(&guest->references, 1) != 1) return;
+  guest->calls->release(guest->self);
   bext_scope_release(guest->scope);
   free(guest);
 }

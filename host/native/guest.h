@@ -11,8 +11,18 @@
 
 typedef struct bext_guest bext_guest;
 
-/* A guest with one reference that shares `scope`, or NULL where there is no memory. `calls` and `self` outlive it. */
-bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, void *self);
+/* Who is told of what concerns no tracer. */
+typedef struct bext_guest_owner {
+  /* The first call from a store that is not the scope's. */
+  enum bext_answer (*wrong_store)(void *self);
+  void *self;
+} bext_guest_owner;
+
+/*
+ * A guest with one reference that shares `scope`, or NULL where there is no memory. `calls` and the owner outlive it; `self` is released
+ * with it, or at once where there is no guest.
+ */
+bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, void *self, bext_guest_owner owner);
 
 /* Lets go of one reference; wasmtime lets go of those of the functions it was given. */
 void bext_guest_release(bext_guest *guest);

@@ -42,7 +42,7 @@ extern "Python+C" enum bext_answer bext_python_wrong_store(void *self);
 
 typedef struct {
   uint64_t payload_bytes, span_attributes, span_events, span_links, event_attributes, link_attributes, span_bytes, scope_open_spans,
-      scope_bytes, scope_ended_parents;
+      scope_bytes, scope_ended_parents, queue_spans, queue_bytes;
 } bext_limits;
 typedef struct { uint64_t calls[6]; uint64_t recorded[6]; uint64_t dropped[17]; uint64_t unsampled; uint64_t ignored; } bext_counters;
 
@@ -66,8 +66,45 @@ typedef struct { size_t extern_size, extern_of, memory_size, memory_store_id, va
 bext_layouts bext_wasmtime_layouts(void);
 void bext_set_wasmtime_functions(void *const *functions, size_t count);
 
+typedef struct bext_finished { struct bext_finished *next; uint64_t payload_bytes; size_t size; uint8_t bytes[]; } bext_finished;
+typedef struct { bext_finished *first; bext_finished *last; uint64_t count; uint64_t payload_bytes; } bext_batch;
+bext_batch bext_batch_cut(bext_batch *from, uint64_t at_most_spans, uint64_t at_most_bytes);
+void bext_finished_free(bext_finished *first);
+
+typedef struct bext_recorder bext_recorder;
+typedef struct { bool is_always; uint64_t below; } bext_sampler;
+typedef struct { uint64_t started; uint64_t ended; uint64_t unsampled; uint64_t dropped[17]; } bext_recorder_counters;
+bext_recorder *bext_recorder_new(const bext_limits *limits, bext_sampler sampler);
+void bext_recorder_release(bext_recorder *recorder);
+void bext_recorder_hold_for_fork(bext_recorder *recorder);
+void bext_recorder_let_go_after_fork(bext_recorder *recorder);
+void bext_recorder_forget_spans(bext_recorder *recorder);
+uint64_t bext_recorder_open_spans(bext_recorder *recorder);
+uint64_t bext_recorder_queued_spans(bext_recorder *recorder);
+void bext_recorder_count_drops(bext_recorder *recorder, unsigned reason, uint64_t count);
+void bext_recorder_count_unsampled(bext_recorder *recorder);
+void bext_recorder_counters_of(bext_recorder *recorder, bext_recorder_counters *out);
+bool bext_recorder_is_open(bext_recorder *recorder, bext_handle_parts handle);
+uint64_t bext_recorder_now(bext_recorder *recorder, bext_handle_parts handle);
+bool bext_recorder_end(bext_recorder *recorder, bext_handle_parts handle, uint64_t end_time_unix_nanos);
+bool bext_recorder_add_dropped(bext_recorder *recorder, bext_handle_parts handle, uint64_t attributes, uint64_t events);
+bext_batch bext_recorder_take(bext_recorder *recorder);
+
+bext_handle_parts bext_recorder_open_payload(bext_recorder *recorder, uint64_t trace_id_hi, uint64_t trace_id_lo, const uint8_t *payload,
+                                             size_t length, const uint8_t *scope_name, uint32_t name_length,
+                                             const uint8_t *scope_version, uint32_t version_length, uint64_t dropped_attributes,
+                                             uint64_t dropped_links);
+bool bext_recorder_link_payload(bext_recorder *recorder, bext_handle_parts handle, bext_handle_parts linked, const uint8_t *trace_state,
+                                uint32_t trace_state_length, const uint8_t *attributes, size_t length, uint64_t dropped_attributes);
+bool bext_recorder_attribute_payload(bext_recorder *recorder, bext_handle_parts handle, const uint8_t *payload, size_t length, bool is_host);
+bool bext_recorder_event_payload(bext_recorder *recorder, bext_handle_parts handle, const uint8_t *payload, size_t length,
+                                 uint64_t dropped_attributes, bool is_host);
+bool bext_recorder_status_payload(bext_recorder *recorder, bext_handle_parts handle, const uint8_t *payload, size_t length, bool is_verdict);
+
 typedef struct bext_guest bext_guest;
 bext_guest *bext_python_guest_new(bext_scope *scope, void *self);
+bext_guest *bext_recorder_guest_new(bext_scope *scope, void *self, bext_recorder *recorder, const uint8_t *scope_name, uint32_t name_length,
+                                    const uint8_t *scope_version, uint32_t version_length);
 void bext_guest_release(bext_guest *guest);
 size_t bext_guest_references(bext_guest *guest);
 void *bext_guest_define(bext_guest *guest, void *linker, int operation, const void *func_type);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "caller.h"
+#include "recorder_tracer.h"
 
 enum bext_answer bext_python_start_span(void *self, const bext_start_call *span, bext_handle_parts *out);
 enum bext_answer bext_python_set_attribute(void *self, const bext_handle_parts *span, const bext_attribute_view *attribute);
@@ -13,6 +14,9 @@ enum bext_answer bext_python_end_span(void *self, const bext_handle_parts *span,
 enum bext_answer bext_python_add_dropped(void *self, const bext_handle_parts *span, uint32_t attributes, uint32_t events);
 enum bext_answer bext_python_wrong_store(void *self);
 
+/* Python keeps its own for as long as it is wanted. */
+static void release(void *self) { (void)self; }
+
 static const bext_tracer_calls python_calls = {
     .start_span = bext_python_start_span,
     .set_attribute = bext_python_set_attribute,
@@ -20,7 +24,7 @@ static const bext_tracer_calls python_calls = {
     .add_event = bext_python_add_event,
     .end_span = bext_python_end_span,
     .add_dropped = bext_python_add_dropped,
-    .wrong_store = bext_python_wrong_store,
+    .release = release,
 };
 
 bext_layouts bext_wasmtime_layouts(void) {
@@ -41,4 +45,13 @@ void bext_set_wasmtime_functions(void *const *functions, size_t count) {
   bext_set_wasmtime_api(&api);
 }
 
-bext_guest *bext_python_guest_new(bext_scope *scope, void *self) { return bext_guest_new(scope, &python_calls, self); }
+bext_guest *bext_python_guest_new(bext_scope *scope, void *self) {
+  return bext_guest_new(scope, &python_calls, self, (bext_guest_owner){bext_python_wrong_store, self});
+}
+
+bext_guest *bext_recorder_guest_new(bext_scope *scope, void *self, bext_recorder *recorder, const uint8_t *scope_name, uint32_t name_length,
+                                    const uint8_t *scope_version, uint32_t version_length) {
+  void *tracer = bext_recorder_tracer_new(recorder, (bext_text){scope_name, name_length}, (bext_text){scope_version, version_length});
+  if (!tracer) return NULL;
+  return bext_guest_new(scope, bext_recorder_tracer_calls(), tracer, (bext_guest_owner){bext_python_wrong_store, self});
+}

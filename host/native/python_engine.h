@@ -3,6 +3,7 @@
 #define BEXT_PYTHON_ENGINE_H
 
 #include "guest.h"
+#include "recorder.h"
 
 /* Sizes and offsets of wasmtime's types as this engine has them, to be compared with wasmtime's own bindings. */
 typedef struct bext_layouts {
@@ -20,5 +21,9 @@ void bext_set_wasmtime_functions(void *const *functions, size_t count);
 
 /* A guest whose tracer is Python's: `self` is a handle of cffi's. */
 bext_guest *bext_python_guest_new(bext_scope *scope, void *self);
+
+/* A guest whose tracer is a recorder, which it shares. The texts are the instrumentation scope of its spans, and are copied. */
+bext_guest *bext_recorder_guest_new(bext_scope *scope, void *self, bext_recorder *recorder, const uint8_t *scope_name, uint32_t name_length,
+                                    const uint8_t *scope_version, uint32_t version_length);
 
 #endif /* BEXT_PYTHON_ENGINE_H */

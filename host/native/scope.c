@@ -206,11 +206,13 @@ bext_verdict bext_scope_check_room(bext_scope *scope, uint64_t payload_bytes) {
 }
 
 static tracked_span *new_tracked(bext_handle_parts handle, uint64_t payload_bytes) {
-  tracked_span *tracked = calloc(1, sizeof *tracked);
+  tracked_span *tracked = malloc(sizeof *tracked);
   if (!tracked) return NULL;
   tracked->handle = handle;
   tracked->payload_bytes = payload_bytes;
-  tracked->attribute_bytes.owns_keys = true;
+  tracked->event_count = tracked->status_bytes = 0;
+  tracked->older = tracked->newer = NULL;
+  bext_key_map_init(&tracked->attribute_bytes, true);
   return tracked;
 }
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "scope_limits.h"
+#include "guest_limits.h"
 #include "trimming.h"
 
 /* The six imports, as indexes of counters. */
@@ -44,9 +44,6 @@ typedef struct bext_store {
 } bext_store;
 
 typedef struct bext_scope bext_scope;
-
-/* What is 0 is fine, what is not is an `enum bext_drop_reason`. */
-typedef unsigned bext_verdict;
 
 /* A scope with one reference, NULL where there is no memory. */
 bext_scope *bext_scope_new(const bext_limits *limits, enum bext_remote_parents policy);

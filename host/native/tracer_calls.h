@@ -47,8 +47,8 @@ typedef struct bext_tracer_calls {
   /* The span has left the scope: its handle is nobody's any more. */
   enum bext_answer (*end_span)(void *self, const bext_handle_parts *span, uint64_t end_time_unix_nanos);
   enum bext_answer (*add_dropped)(void *self, const bext_handle_parts *span, uint32_t attributes, uint32_t events);
-  /* The first call from a store that is not the scope's. */
-  enum bext_answer (*wrong_store)(void *self);
+  /* Nobody calls this tracer with `self` any more. */
+  void (*release)(void *self);
 } bext_tracer_calls;
 
 #endif /* BEXT_TRACER_CALLS_H */

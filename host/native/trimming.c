@@ -43,9 +43,10 @@ static bool keep_new(const bext_attribute_view *view, uint64_t at_most, bext_dro
 }
 
 bool bext_keep_attributes(bext_attributes attributes, uint64_t at_most, bext_drops *drops, bext_kept_attributes *out) {
-  bext_key_map seen = {0};
+  bext_key_map seen;
   bext_attribute_view view;
   bool enough_memory = true;
+  bext_key_map_init(&seen, false);
   *out = (bext_kept_attributes){NULL, 0, 0};
   while (enough_memory && bext_attributes_next(&attributes, &view)) {
     const bext_key_entry *entry = bext_key_map_get(&seen, view.key);

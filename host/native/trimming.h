@@ -9,10 +9,13 @@
 #include <stdint.h>
 
 #include "attributes.h"
-#include "scope_limits.h"
+#include "guest_limits.h"
 #include "payload.h"
 
 #define BEXT_DROP_REASONS (BEXT_DROP_EXPORT_FAILED + 1)
+
+/* What is 0 is fine, what is not is an `enum bext_drop_reason`. */
+typedef unsigned bext_verdict;
 
 /* How much was dropped, by `enum bext_drop_reason`. */
 typedef struct bext_drops {

@@ -60,11 +60,14 @@ class TracerBridge:
         return scope
 
     def _host_calls(self, policy: ScopePolicy, scope: TracerScope) -> HostCalls:
-        if self.engine == NATIVE:
-            from .native import NativeCalls  # noqa: PLC0415  # there is no such module without the extension
+        if self.engine != NATIVE:
+            return ReferenceCalls(policy, self._open_handles, self.contained, scope.hold_pending)
+        from . import native, native_tracer  # noqa: PLC0415  # there is no such module without the extension
 
-            return NativeCalls(policy, self._open_handles, self.contained, scope.hold_pending)
-        return ReferenceCalls(policy, self._open_handles, self.contained, scope.hold_pending)
+        recorder = native.recorder_in_c(self.tracer)
+        if recorder is not None:
+            return native.RecorderCalls(policy, recorder, scope.hold_pending)
+        return native_tracer.TracerCalls(policy, self._open_handles, self.contained, scope.hold_pending)
 
     def contained(self, on_error: Callable[[], None]) -> ContainedTracer:
         """The tracer for the host's own spans, so that it fails as harmlessly as in a guest's call."""

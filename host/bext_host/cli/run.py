@@ -66,8 +66,8 @@ def _traceparent(text: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the hook. The guest runs in a thread of its own: signals reach Python's main thread even while a guest loops."""
-    recorder = SpanRecorder(StdoutExporter(format=arguments.format))
     try:
+        recorder = SpanRecorder(StdoutExporter(format=arguments.format))
         host = PluginHost(recorder)
     except (EngineUnavailable, ValueError) as error:
         raise CommandFailed(f"{ENGINE_VARIABLE}: {escape(str(error))}", USAGE) from None

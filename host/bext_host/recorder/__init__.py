@@ -2,8 +2,8 @@
 
 from .exporter import SpanExporter
 from .recorder import SpanRecorder
-from .sampler import ALWAYS_OFF, ALWAYS_ON, Sampler
+from .sampler import ALWAYS_OFF, ALWAYS_ON, Sampler, TraceIdRatio
 from .span import FinishedSpan
 from .stats import RecorderStats
 
-__all__ = ["ALWAYS_OFF", "ALWAYS_ON", "FinishedSpan", "RecorderStats", "Sampler", "SpanExporter", "SpanRecorder"]
+__all__ = ["ALWAYS_OFF", "ALWAYS_ON", "FinishedSpan", "RecorderStats", "Sampler", "SpanExporter", "SpanRecorder", "TraceIdRatio"]

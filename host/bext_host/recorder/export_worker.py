@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 
+from .core import Batch
 from .exporter import SpanExporter
-from .finished_queue import Batch
 
 _Job = tuple["Future[None]", Callable[[], None]]
 

@@ -9,9 +9,9 @@ from concurrent.futures import Future, wait
 
 from bext_host.limits import Limits
 
+from .core import Batch
 from .export_worker import ExportWorker
 from .exporter import SpanExporter
-from .finished_queue import Batch
 
 
 class Exporting:
@@ -20,13 +20,12 @@ class Exporting:
     def __init__(
         self,
         exporters: Sequence[SpanExporter],
-        at_most_spans: int,
         limits: Limits,
         on_done: Callable[[str, int, BaseException | None], None],
     ) -> None:
         names = distinct([exporter.name for exporter in exporters])
         self._workers = [
-            ExportWorker(exporter, name, at_most_spans, limits.queue_bytes, on_done)
+            ExportWorker(exporter, name, limits.queue_spans, limits.queue_bytes, on_done)
             for name, exporter in zip(names, exporters, strict=True)
         ]
         self.reset_after_fork()

@@ -2,22 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from .core import Batch
 from .span import FinishedSpan
-
-
-@dataclass(slots=True)
-class Batch:
-    """Spans that are handed over together, and what they weigh in payload bytes."""
-
-    spans: list[FinishedSpan] = field(default_factory=list)
-    payload_bytes: int = 0
-
-    def add(self, span: FinishedSpan, payload_bytes: int) -> None:
-        """Add a span that weighs so much."""
-        self.spans.append(span)
-        self.payload_bytes += payload_bytes
 
 
 class FinishedQueue:
@@ -44,10 +30,13 @@ class FinishedQueue:
         """Empty the queue, cut into batches; a span larger than a batch gets one of its own."""
         taken, self._spans, self._bytes = self._spans, [], 0
         batches: list[Batch] = []
+        spans: list[FinishedSpan] = []
         for span, payload_bytes in taken:
             last = batches[-1] if batches else None
-            if last is None or len(last.spans) >= at_most_spans or last.payload_bytes + payload_bytes > at_most_bytes:
-                last = Batch()
+            if last is None or len(spans) >= at_most_spans or last.payload_bytes + payload_bytes > at_most_bytes:
+                spans, last = [], Batch([], 0)
+                last.spans = spans
                 batches.append(last)
-            last.add(span, payload_bytes)
+            spans.append(span)
+            last.payload_bytes += payload_bytes
         return batches

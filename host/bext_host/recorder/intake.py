@@ -28,6 +28,11 @@ def _of_type(value: object, kind: type[T]) -> T:
     return value
 
 
+def checked_handle(handle: object) -> SpanHandle:
+    """A handle. Raises TypeError for what is none."""
+    return _of_type(handle, SpanHandle)
+
+
 def clean_text(text: object) -> str:
     """A str that has a UTF-8 form. Raises TypeError for what is no str."""
     return well_formed(_of_type(text, str))

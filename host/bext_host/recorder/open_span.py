@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bext_abi import AttrValue, DropReason, SpanEvent, SpanHandle, SpanStart, SpanStatus, StatusCode, codec
@@ -10,7 +10,6 @@ from bext_abi.constants import RESERVED_KEY_PREFIX
 from bext_host.limits import Limits
 
 from .clock import AnchoredClock
-from .intake import clean_status
 from .span import FinishedSpan
 
 
@@ -80,19 +79,18 @@ class OpenSpan:
 
     def set_status(self, status: SpanStatus) -> None:
         """Set the status by OpenTelemetry's rules: ok is final, unset never overwrites; the host's verdict stands above both."""
-        cleaned = clean_status(status)
         is_final = self._status_is_verdict or self._status.code is StatusCode.OK
-        if not is_final and cleaned.code is not StatusCode.UNSET:
-            self._status = cleaned
+        if not is_final and status.code is not StatusCode.UNSET:
+            self._status = status
 
-    def record_host(self, attributes: Mapping[str, AttrValue], events: tuple[SpanEvent, ...], verdict: SpanStatus | None) -> None:
+    def record_host(self, attributes: Mapping[str, AttrValue], events: Sequence[SpanEvent], verdict: SpanStatus | None) -> None:
         """Record the host's own facts, outside the limits, and its verdict, which overrides any status."""
         self._attributes.update(attributes)
         self._events += map(self._stamped, events)
         self.host_bytes += sum(len(codec.encode_attribute(key, value)) for key, value in attributes.items())
         self.host_bytes += sum(len(codec.encode_span_event(event)) for event in events)
         if verdict is not None:
-            self._status = clean_status(verdict)
+            self._status = verdict
             self._status_is_verdict = True
 
     def finish(self, end_time_unix_nanos: int | None) -> FinishedSpan:

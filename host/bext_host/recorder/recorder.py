@@ -12,24 +12,25 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
-from typing import ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from bext_abi import AttrValue, DropReason, FlushError, MalformedPayload, SpanEvent, SpanHandle, SpanStart, SpanStatus
 from bext_abi.constants import TRACE_FLAG_SAMPLED
 from bext_abi.values import checked_key, checked_value
+from bext_host.extension import NATIVE, REFERENCE, EngineUnavailable, NativeUnavailable, load_extension, requested_engine
 from bext_host.limits import Limits
 from bext_host.logs import log_safely
 
-from .clock import AnchoredClock
+from .core import RecorderCore
 from .exporter import SpanExporter
 from .exporting import Exporting
-from .finished_queue import FinishedQueue
-from .ids import new_span_id, new_trace_id
-from .intake import Drops, clean_attributes, clean_count, clean_event, clean_start, clean_time
-from .open_span import OpenSpan, bare_bytes
-from .sampler import Sampler, sampler_of
+from .ids import new_trace_id
+from .intake import Drops, checked_handle, clean_attributes, clean_count, clean_event, clean_start, clean_status, clean_time
+from .reference import ReferenceCore
+from .sampler import Sampler, sampled_below, sampler_of
 from .stats import RecorderStats
 
 logger = logging.getLogger("bext_host.recorder")
@@ -38,6 +39,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 DEFAULT_FLUSH_SECONDS = 30.0
+
+_HOT_PATH: Final = ("start_span", "set_attribute", "set_status", "add_event", "end_span", "add_dropped")
 
 
 def _infallible(default: R) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -51,7 +54,7 @@ def _infallible(default: R) -> Callable[[Callable[P, R]], Callable[P, R]]:
             except Exception as error:  # noqa: BLE001  # recording never fails, whatever it is given
                 recorder = args[0]
                 assert isinstance(recorder, SpanRecorder)
-                recorder.stats.drop(DropReason.MALFORMED)
+                recorder._core.count_drop(DropReason.MALFORMED)  # noqa: SLF001  # its own class
                 logger.debug("%s dropped: %r", method.__name__, error)
                 return default
 
@@ -60,11 +63,29 @@ def _infallible(default: R) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
+def _new_core(limits: Limits, sampler: Sampler, engine: str | None) -> RecorderCore:
+    wanted = requested_engine(engine)
+    if wanted != REFERENCE:
+        try:
+            load_extension()
+        except NativeUnavailable as missing:
+            if wanted == NATIVE:
+                raise EngineUnavailable(f"the native engine was asked for, but {missing}") from None
+        else:
+            from .native import NativeCore  # noqa: PLC0415  # there is no such module without the extension
+
+            return NativeCore(limits, sampler)
+    return ReferenceCore(limits)
+
+
 class SpanRecorder:
     """A TracerPlugin that keeps spans until they end and a flush hands them to its exporters. Safe to use from many threads.
 
-    `sampler` is "always_on", "always_off" or a Sampler; `limits` bounds each span and the queue; `max_queue` overrides the number of
-    finished spans that wait for a flush. Raises ValueError for an unknown sampler or a limit below zero.
+    `sampler` is "always_on", "always_off", a TraceIdRatio or a Sampler of one's own; default: what OTEL_TRACES_SAMPLER says, else
+    "always_on". `limits` bounds each span and the queue; `max_queue` overrides the number of finished spans that wait for a flush.
+    `engine` says whether spans are kept in C ("native") or in Python ("reference"); default: the variable BEXT_TRACER_ENGINE, else C
+    where it was built. Raises ValueError for an unknown sampler or engine or a limit below zero, EngineUnavailable for a forced engine
+    that is missing.
     """
 
     name = "recorder"
@@ -72,41 +93,57 @@ class SpanRecorder:
     def __init__(
         self,
         *exporters: SpanExporter,
-        sampler: Sampler | str = "always_on",
+        sampler: Sampler | str | None = None,
         limits: Limits | None = None,
         max_queue: int | None = None,
+        engine: str | None = None,
     ) -> None:
         self.limits = limits if limits is not None else Limits()
         if max_queue is not None and max_queue < 0:
             raise ValueError(f"max_queue must be 0 or more, not {max_queue}")
-        self._max_queue = self.limits.queue_spans if max_queue is None else max_queue
+        in_effect = self.limits if max_queue is None else replace(self.limits, queue_spans=max_queue)
         self._sampler = sampler_of(sampler)
-        self._exporting = Exporting(exporters, self._max_queue, self.limits, self._batch_done)
-        self.stats = RecorderStats()
+        self._core = _new_core(in_effect, self._sampler, engine)
+        self._exporting = Exporting(exporters, in_effect, self._batch_done)
+        self._exported: Counter[str] = Counter()
         self._closed = False
-        self._reset()
+        self._renew_locks()
         _recorders.add(self)
 
-    def _reset(self) -> None:
-        self._lock = threading.Lock()
-        self._handing_over = threading.Lock()  # taken before _lock: what leaves the queue is on its way in the same step
-        self._open: dict[SpanHandle, OpenSpan] = {}
-        self._queue = FinishedQueue(self._max_queue, self.limits.queue_bytes)
+    def _renew_locks(self) -> None:
+        self._handing_over = threading.Lock()  # what leaves the queue is on its way in the same step
+        self._exported_lock = threading.Lock()
 
-    def _reset_after_fork(self) -> None:
-        """In a forked child: the parent keeps its spans and sends them itself."""
-        self._reset()
+    def _after_fork_in_child(self) -> None:
+        self._core.after_fork_in_child()
+        self._renew_locks()
         self._exporting.reset_after_fork()
+
+    def native_recorder(self) -> Any:
+        """The recorder in C for an engine that calls it there, instead of these methods; None where that would change anything."""
+        is_own = type(self) is SpanRecorder and not any(name in vars(self) for name in _HOT_PATH)
+        return self._core.native if is_own and sampled_below(self._sampler) is not None else None
+
+    @property
+    def stats(self) -> RecorderStats:
+        """What was started, ended, dropped and handed over so far."""
+        counters = self._core.counters()
+        stats = RecorderStats(counters.started, counters.ended, counters.unsampled)
+        for reason, count in counters.dropped.items():
+            stats.dropped[reason.value] = count
+        with self._exported_lock:
+            stats.exported.update(self._exported)
+        return stats
 
     @property
     def open_spans(self) -> int:
         """How many spans have started and not ended."""
-        return len(self._open)
+        return self._core.open_spans
 
     @property
     def queued_spans(self) -> int:
         """How many finished spans wait for a flush."""
-        return len(self._queue)
+        return self._core.queued_spans
 
     @_infallible(SpanHandle.INVALID)
     def start_span(self, span: SpanStart) -> SpanHandle:
@@ -117,17 +154,10 @@ class SpanRecorder:
         drops: Drops = Counter()
         cleaned = clean_start(span, drops, self.limits)
         trace_id = self._sampled_trace_id(cleaned)
-        with self._lock:
-            if trace_id is None:
-                self.stats.unsampled += 1
-                return SpanHandle.INVALID
-            if bare_bytes(cleaned) > self.limits.span_bytes:
-                self.stats.drop(DropReason.MEMORY_LIMIT)
-                return SpanHandle.INVALID
-            self._count_all(drops)
-            handle = SpanHandle(trace_id, new_span_id())
-            self._open_span(handle, cleaned)
-            return handle
+        if trace_id is None:
+            self._core.count_unsampled()
+            return SpanHandle.INVALID
+        return self._core.start_span(cleaned, trace_id, drops)
 
     def _sampled_trace_id(self, span: SpanStart) -> int | None:
         """The trace that the span belongs to, None where it is not sampled."""
@@ -140,66 +170,39 @@ class SpanRecorder:
         is_sampled = span.parent_flags & TRACE_FLAG_SAMPLED and self._sampler.should_sample(parent.trace_id)
         return parent.trace_id if is_sampled else None
 
-    def _open_span(self, handle: SpanHandle, span: SpanStart) -> None:
-        local = None if span.parent is None or span.parent_is_remote else self._open.get(span.parent)
-        opened = OpenSpan(handle, span, local.clock if local is not None else AnchoredClock(), self.limits)
-        if local is not None:
-            opened.trace_state = local.trace_state
-        for key, value in span.attributes.items():
-            self._count(opened.set_attribute(key, value))
-        self._open[handle] = opened
-        self.stats.started += 1
-
     @_infallible(None)
     def set_attribute(self, span: SpanHandle, key: str, value: AttrValue) -> None:
         """Add or overwrite an attribute; nothing where the span is not open."""
-        with self._lock:
-            opened = self._open.get(span)
-            if opened is None:
-                return
-            try:
-                self._count(opened.set_attribute(checked_key(key), checked_value(value)))
-            except MalformedPayload:
-                opened.dropped_attributes += 1
-                self._count(DropReason.MALFORMED)
+        checked_handle(span)
+        try:
+            cleaned = checked_key(key), checked_value(value)
+        except MalformedPayload:
+            self._core.add_dropped(span, 1, 0, DropReason.MALFORMED)
+            return
+        self._core.set_attribute(span, *cleaned)
 
     @_infallible(None)
     def set_status(self, span: SpanHandle, status: SpanStatus) -> None:
         """Set the status by OpenTelemetry's rules: ok is final, unset never overwrites, a message only with error."""
-        with self._lock:
-            opened = self._open.get(span)
-            if opened is not None:
-                opened.set_status(status)
+        self._core.set_status(checked_handle(span), clean_status(status))
 
     @_infallible(None)
     def add_event(self, span: SpanHandle, event: SpanEvent) -> None:
         """Add an event; nothing where the span is not open."""
-        with self._lock:
-            opened = self._open.get(span)
-            if opened is None:
-                return
-            drops: Drops = Counter()
-            try:
-                cleaned = clean_event(event, drops, self.limits.event_attributes)
-            except Exception:
-                opened.dropped_events += 1
-                raise
-            reason = opened.add_event(cleaned)
-            self._count(reason)
-            if reason is None:
-                self._count_all(drops)
+        checked_handle(span)
+        drops: Drops = Counter()
+        try:
+            cleaned = clean_event(event, drops, self.limits.event_attributes)
+        except Exception as error:  # noqa: BLE001  # as for any malformed part, the span remembers
+            self._core.add_dropped(span, 0, 1, DropReason.MALFORMED)
+            logger.debug("add_event dropped: %r", error)
+            return
+        self._core.add_event(span, cleaned, drops)
 
     @_infallible(None)
     def end_span(self, span: SpanHandle, end_time_unix_nanos: int | None = None) -> None:
         """End a span, now or at a time; it waits for the next flush, or is dropped (`queue_full`)."""
-        with self._lock:
-            opened = self._open.pop(span, None)
-            if opened is None:
-                return
-            self.stats.ended += 1
-            finished = opened.finish(clean_time(end_time_unix_nanos))
-            if not self._queue.put(finished, opened.payload_bytes + opened.host_bytes):
-                self._count(DropReason.QUEUE_FULL)
+        self._core.end_span(checked_handle(span), clean_time(end_time_unix_nanos))
 
     @_infallible(None)
     def record_host(
@@ -214,26 +217,17 @@ class SpanRecorder:
         drops: Drops = Counter()
         kept = clean_attributes({} if attributes is None else attributes, drops)
         checked_events = tuple(clean_event(event, drops) for event in events)
-        with self._lock:
-            opened = self._open.get(span)
-            if opened is not None:
-                self._count_all(drops)
-                opened.record_host(kept, checked_events, status)
+        verdict = None if status is None else clean_status(status)
+        self._core.record_host(checked_handle(span), kept, checked_events, verdict, drops)
 
     @_infallible(None)
     def add_dropped(self, span: SpanHandle, *, attributes: int = 0, events: int = 0) -> None:
         """Count what the boundary dropped of an open span (see HostTracerPlugin)."""
-        with self._lock:
-            opened = self._open.get(span)
-            if opened is not None:
-                opened.dropped_attributes += clean_count(attributes)
-                opened.dropped_events += clean_count(events)
+        self._core.add_dropped(checked_handle(span), clean_count(attributes), clean_count(events))
 
     def now(self, span: SpanHandle) -> int:
         """The time by the clock of the span's trace, for spans that the host ends together (see HostTracerPlugin)."""
-        with self._lock:
-            opened = self._open.get(span)
-            return time.time_ns() if opened is None else opened.clock.now()
+        return self._core.now(span) if isinstance(span, SpanHandle) else time.time_ns()
 
     def flush(self, timeout: float = DEFAULT_FLUSH_SECONDS) -> None:
         """Hand all finished spans to every exporter, within `timeout` seconds.
@@ -264,30 +258,20 @@ class SpanRecorder:
 
     def _hand_over(self, deadline: float) -> int:
         """Queue what is finished before the exporters, or count it as lost where they are shut down; how much that was."""
-        with self._lock:
-            batches = self._queue.take_batches(self.limits.batch_spans, self.limits.batch_bytes)
+        batches = self._core.take_batches(self.limits.batch_spans, self.limits.batch_bytes)
         if not self._closed:
             self._exporting.hand_over(batches, deadline)
             return 0
         lost = sum(len(batch.spans) for batch in batches)
-        with self._lock:
-            self.stats.drop(DropReason.EXPORT_FAILED, lost)
+        self._core.count_drop(DropReason.EXPORT_FAILED, lost)
         return lost
 
     def _batch_done(self, exporter: str, spans: int, error: BaseException | None) -> None:
-        with self._lock:
-            if error is None:
-                self.stats.exported[exporter] += spans
-            else:
-                self.stats.drop(DropReason.EXPORT_FAILED, spans)
-
-    def _count_all(self, drops: Drops) -> None:
-        for reason, count in drops.items():
-            self.stats.drop(reason, count)
-
-    def _count(self, reason: DropReason | None) -> None:
-        if reason is not None:
-            self.stats.drop(reason)
+        if error is not None:
+            self._core.count_drop(DropReason.EXPORT_FAILED, spans)
+            return
+        with self._exported_lock:
+            self._exported[exporter] += spans
 
     def __enter__(self) -> SpanRecorder:
         return self
@@ -307,11 +291,24 @@ def _raise_failures(failures: dict[str, str]) -> None:
 
 
 _recorders: WeakSet[SpanRecorder] = WeakSet()
+_forking: list[SpanRecorder] = []
+"""Those whose locks the fork that is under way holds."""
+
+
+def _before_fork() -> None:
+    for recorder in list(_recorders):
+        recorder._core.before_fork()  # noqa: SLF001  # its own module
+        _forking.append(recorder)
+
+
+def _after_fork_in_parent() -> None:
+    while _forking:
+        _forking.pop()._core.after_fork_in_parent()  # noqa: SLF001  # its own module
 
 
 def _after_fork_in_child() -> None:
-    for recorder in list(_recorders):
-        recorder._reset_after_fork()  # noqa: SLF001  # its own module
+    while _forking:
+        _forking.pop()._after_fork_in_child()  # noqa: SLF001  # its own module
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -17,8 +17,3 @@ class RecorderStats:
     unsampled: int = 0
     dropped: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(map(str, DropReason), 0)))
     exported: Counter[str] = field(default_factory=Counter)
-
-    def drop(self, reason: DropReason, count: int = 1) -> None:
-        """Count what was dropped."""
-        if count:
-            self.dropped[reason.value] += count

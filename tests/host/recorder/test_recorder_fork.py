@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from bext_host.settings import ENGINE_VARIABLE
 from support.processes import run_python
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
@@ -44,8 +45,9 @@ def names():
 
 
 def fork(scenario: str) -> dict:
-    """What the scenario prints, as JSON."""
-    result = run_python(_FORK + scenario)
+    """What the scenario prints, as JSON, on the engine that this process uses now."""
+    choose = f"import os\nos.environ[{ENGINE_VARIABLE!r}] = {os.environ[ENGINE_VARIABLE]!r}\n"
+    result = run_python(choose + _FORK + scenario)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 

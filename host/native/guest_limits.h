@@ -1,9 +1,9 @@
 /*
- * scope_limits.h - what a guest can make the host keep, in numbers (ABI.md, "Limits"). The defaults are the ABI header's; Python's class
+ * guest_limits.h - what a guest can make the host keep, in numbers (ABI.md, "Limits"). The defaults are the ABI header's; Python's class
  * Limits fills this in. It decides nothing.
  */
-#ifndef BEXT_SCOPE_LIMITS_H
-#define BEXT_SCOPE_LIMITS_H
+#ifndef BEXT_GUEST_LIMITS_H
+#define BEXT_GUEST_LIMITS_H
 
 #include <stdint.h>
 
@@ -19,6 +19,8 @@ typedef struct bext_limits {
   uint64_t scope_open_spans;
   uint64_t scope_bytes;
   uint64_t scope_ended_parents;
+  uint64_t queue_spans;
+  uint64_t queue_bytes;
 } bext_limits;
 
-#endif /* BEXT_SCOPE_LIMITS_H */
+#endif /* BEXT_GUEST_LIMITS_H */

@@ -1,0 +1,75 @@
+/* finished.c - a chain behind a lock. */
+#include "finished.h"
+
+#include <stdlib.h>
+
+bool bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes) {
+  queue->waiting = (bext_batch){NULL, NULL, 0, 0};
+  queue->at_most_spans = at_most_spans;
+  queue->at_most_bytes = at_most_bytes;
+  return pthread_mutex_init(&queue->lock, NULL) == 0;
+}
+
+void bext_queue_destroy(bext_queue *queue) {
+  bext_finished_free(queue->waiting.first);
+  pthread_mutex_destroy(&queue->lock);
+}
+
+static void append(bext_batch *batch, bext_finished *span) {
+  span->next = NULL;
+  if (batch->last) batch->last->next = span;
+  else batch->first = span;
+  batch->last = span;
+  batch->count++;
+  batch->payload_bytes += span->payload_bytes;
+}
+
+static bool fits(const bext_batch *batch, const bext_finished *span, uint64_t at_most_spans, uint64_t at_most_bytes) {
+  return batch->count < at_most_spans && batch->payload_bytes + span->payload_bytes <= at_most_bytes;
+}
+
+bool bext_queue_put(bext_queue *queue, bext_finished *span) {
+  pthread_mutex_lock(&queue->lock);
+  bool has_room = fits(&queue->waiting, span, queue->at_most_spans, queue->at_most_bytes);
+  if (has_room) append(&queue->waiting, span);
+  pthread_mutex_unlock(&queue->lock);
+  return has_room;
+}
+
+uint64_t bext_queue_count(bext_queue *queue) {
+  pthread_mutex_lock(&queue->lock);
+  uint64_t count = queue->waiting.count;
+  pthread_mutex_unlock(&queue->lock);
+  return count;
+}
+
+bext_batch bext_queue_take(bext_queue *queue) {
+  pthread_mutex_lock(&queue->lock);
+  bext_batch taken = queue->waiting;
+  queue->waiting = (bext_batch){NULL, NULL, 0, 0};
+  pthread_mutex_unlock(&queue->lock);
+  return taken;
+}
+
+static bext_finished *take_first(bext_batch *batch) {
+  bext_finished *first = batch->first;
+  batch->first = first->next;
+  if (!batch->first) batch->last = NULL;
+  batch->count--;
+  batch->payload_bytes -= first->payload_bytes;
+  return first;
+}
+
+bext_batch bext_batch_cut(bext_batch *from, uint64_t at_most_spans, uint64_t at_most_bytes) {
+  bext_batch cut = {NULL, NULL, 0, 0};
+  while (from->first && (cut.count == 0 || fits(&cut, from->first, at_most_spans, at_most_bytes))) append(&cut, take_first(from));
+  return cut;
+}
+
+void bext_finished_free(bext_finished *first) {
+  while (first) {
+    bext_finished *next = first->next;
+    free(first);
+    first = next;
+  }
+}

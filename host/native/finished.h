@@ -1,0 +1,65 @@
+/*
+ * finished.h - a span that has ended, packed into one piece of memory, and the queue in which such spans wait for a flush.
+ *
+ * The bytes are msgpack, an array of BEXT_FINISHED_FIELDS items in this order:
+ *
+ *    0 name           str            6 trace_state         str       12 status_code               uint
+ *    1 kind           uint           7 scope_name          str       13 status_message            str
+ *    2 handle         handle         8 scope_version       str       14 end_time_unix_nanos       uint
+ *    3 parent         handle or nil  9 links               array     15 dropped_attributes_count  uint
+ *    4 is_remote      bool          10 attributes          map       16 dropped_events_count      uint
+ *    5 start_time     uint          11 events              array     17 dropped_links_count       uint
+ *
+ * A link is [handle, attributes, trace_state, dropped_attributes_count], an event [name, attributes, time_unix_nanos,
+ * dropped_attributes_count].
+ */
+#ifndef BEXT_FINISHED_H
+#define BEXT_FINISHED_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BEXT_FINISHED_FIELDS 18
+
+typedef struct bext_finished bext_finished;
+struct bext_finished {
+  bext_finished *next;
+  uint64_t payload_bytes; /* what the span weighs */
+  size_t size;
+  uint8_t bytes[];
+};
+
+/* Spans that are handed over together, in the order in which they ended. All zeros is none. */
+typedef struct bext_batch {
+  bext_finished *first;
+  bext_finished *last;
+  uint64_t count;
+  uint64_t payload_bytes;
+} bext_batch;
+
+/* A bounded queue. Initialise with bext_queue_init. */
+typedef struct bext_queue {
+  pthread_mutex_t lock;
+  bext_batch waiting;
+  uint64_t at_most_spans;
+  uint64_t at_most_bytes;
+} bext_queue;
+
+bool bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes);
+/* Frees what waits, too. */
+void bext_queue_destroy(bext_queue *queue);
+
+/* Takes a span over; false where it does not fit, it is then still the caller's. */
+bool bext_queue_put(bext_queue *queue, bext_finished *span);
+uint64_t bext_queue_count(bext_queue *queue);
+/* Takes out all that waits. */
+bext_batch bext_queue_take(bext_queue *queue);
+
+/* Cuts off a batch of its first spans: as many as fit, and one at least. */
+bext_batch bext_batch_cut(bext_batch *from, uint64_t at_most_spans, uint64_t at_most_bytes);
+/* Frees a chain of spans. */
+void bext_finished_free(bext_finished *first);
+
+#endif /* BEXT_FINISHED_H */
