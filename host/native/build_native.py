@@ -7,7 +7,7 @@ import cffi
 HERE = Path("host/native")
 MODULES = [
     "framing", "utf8", "tracestate", "reader", "attributes", "payload",
-    "handle_map", "recent_handles", "key_map", "trimming", "scope", "caller", "guest",
+    "lock", "handle_map", "recent_handles", "key_map", "trimming", "scope", "caller", "guest",
     "packing", "random_ids", "finished", "open_span", "recorder", "recorder_tracer", "python_recorder", "python_engine",
 ]  # fmt: skip
 

@@ -15,7 +15,11 @@ static bool is_64_bit(const bext_caller *caller) {
   return is64;
 }
 
-bext_store bext_caller_open(bext_caller *caller, void *wasmtime_caller) {
+static bool is_same_memory(const bext_wasm_memory *a, const bext_wasm_memory *b) {
+  return a->in_store.store_id == b->in_store.store_id && a->in_store.private_1 == b->in_store.private_1 && a->private_2 == b->private_2;
+}
+
+bext_store bext_caller_open(bext_caller *caller, void *wasmtime_caller, const bext_wasm_memory *usable) {
   static const char name[] = "memory";
   bext_wasm_extern item;
   *caller = (bext_caller){.context = wasmtime.caller_context(wasmtime_caller)};
@@ -26,7 +30,7 @@ bext_store bext_caller_open(bext_caller *caller, void *wasmtime_caller) {
     return store;
   }
   caller->memory = item.of.memory;
-  caller->has_memory = !is_64_bit(caller);
+  caller->has_memory = (usable && is_same_memory(usable, &caller->memory)) || !is_64_bit(caller);
   store.id = item.of.memory.in_store.store_id;
   return store;
 }
@@ -53,11 +57,11 @@ static void store_u64(uint8_t *at, uint64_t value) {
   for (unsigned i = 0; i < 8; i++) at[i] = (uint8_t)(value >> (8 * i));
 }
 
-void bext_caller_write_handle(const bext_caller *caller, uint32_t offset, bext_handle_parts handle) {
+void bext_caller_write_handle(const bext_caller *caller, uint32_t offset, const bext_handle_parts *handle) {
   uint8_t *at = wasmtime.memory_data(caller->context, &caller->memory) + offset;
-  store_u64(at + BEXT_HANDLE_OFFSET_TRACE_ID_HI, handle.trace_id_hi);
-  store_u64(at + BEXT_HANDLE_OFFSET_TRACE_ID_LO, handle.trace_id_lo);
-  store_u64(at + BEXT_HANDLE_OFFSET_SPAN_ID, handle.span_id);
+  store_u64(at + BEXT_HANDLE_OFFSET_TRACE_ID_HI, handle->trace_id_hi);
+  store_u64(at + BEXT_HANDLE_OFFSET_TRACE_ID_LO, handle->trace_id_lo);
+  store_u64(at + BEXT_HANDLE_OFFSET_SPAN_ID, handle->span_id);
 }
 
 bext_verdict bext_caller_read(const bext_caller *caller, uint32_t offset, uint32_t length, uint64_t at_most, bext_payload *out) {

@@ -31,8 +31,8 @@ typedef struct bext_payload {
 /* The API to call from now on; set once, before any guest is made. */
 void bext_set_wasmtime_api(const bext_wasmtime_api *api);
 
-/* Looks at wasmtime's caller; gives its store. */
-bext_store bext_caller_open(bext_caller *caller, void *wasmtime_caller);
+/* Looks at wasmtime's caller; gives its store. `usable`: a memory that was found usable, or NULL; it saves a look at its type. */
+bext_store bext_caller_open(bext_caller *caller, void *wasmtime_caller, const bext_wasm_memory *usable);
 
 bool bext_caller_meters_fuel(const bext_caller *caller);
 
@@ -43,7 +43,7 @@ void bext_caller_charge_fuel(const bext_caller *caller, uint64_t price);
 bool bext_caller_has_range(const bext_caller *caller, uint64_t offset, uint64_t length);
 
 /* Writes the 24 bytes of a handle where the range is known to be good; memory never shrinks. */
-void bext_caller_write_handle(const bext_caller *caller, uint32_t offset, bext_handle_parts handle);
+void bext_caller_write_handle(const bext_caller *caller, uint32_t offset, const bext_handle_parts *handle);
 
 /* Copies a payload: 0, `too_large`, `out_of_bounds`, or `memory_limit` where there is no memory. Where it is 0, free the copy. */
 bext_verdict bext_caller_read(const bext_caller *caller, uint32_t offset, uint32_t length, uint64_t at_most, bext_payload *out);

@@ -3,16 +3,8 @@
 
 #include <stdlib.h>
 
-bool bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes) {
-  queue->waiting = (bext_batch){NULL, NULL, 0, 0};
-  queue->at_most_spans = at_most_spans;
-  queue->at_most_bytes = at_most_bytes;
-  return pthread_mutex_init(&queue->lock, NULL) == 0;
-}
-
-void bext_queue_destroy(bext_queue *queue) {
-  bext_finished_free(queue->waiting.first);
-  pthread_mutex_destroy(&queue->lock);
+void bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes) {
+  *queue = (bext_queue){.at_most_spans = at_most_spans, .at_most_bytes = at_most_bytes};
 }
 
 static void append(bext_batch *batch, bext_finished *span) {
@@ -29,25 +21,25 @@ static bool fits(const bext_batch *batch, const bext_finished *span, uint64_t at
 }
 
 bool bext_queue_put(bext_queue *queue, bext_finished *span) {
-  pthread_mutex_lock(&queue->lock);
+  bext_lock_take(&queue->lock);
   bool has_room = fits(&queue->waiting, span, queue->at_most_spans, queue->at_most_bytes);
   if (has_room) append(&queue->waiting, span);
-  pthread_mutex_unlock(&queue->lock);
+  bext_lock_let_go(&queue->lock);
   return has_room;
 }
 
 uint64_t bext_queue_count(bext_queue *queue) {
-  pthread_mutex_lock(&queue->lock);
+  bext_lock_take(&queue->lock);
   uint64_t count = queue->waiting.count;
-  pthread_mutex_unlock(&queue->lock);
+  bext_lock_let_go(&queue->lock);
   return count;
 }
 
 bext_batch bext_queue_take(bext_queue *queue) {
-  pthread_mutex_lock(&queue->lock);
+  bext_lock_take(&queue->lock);
   bext_batch taken = queue->waiting;
   queue->waiting = (bext_batch){NULL, NULL, 0, 0};
-  pthread_mutex_unlock(&queue->lock);
+  bext_lock_let_go(&queue->lock);
   return taken;
 }
 

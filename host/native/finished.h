@@ -16,10 +16,11 @@
 #ifndef BEXT_FINISHED_H
 #define BEXT_FINISHED_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "lock.h"
 
 #define BEXT_FINISHED_FIELDS 18
 
@@ -39,17 +40,15 @@ typedef struct bext_batch {
   uint64_t payload_bytes;
 } bext_batch;
 
-/* A bounded queue. Initialise with bext_queue_init. */
+/* A bounded queue. */
 typedef struct bext_queue {
-  pthread_mutex_t lock;
+  bext_lock lock;
   bext_batch waiting;
   uint64_t at_most_spans;
   uint64_t at_most_bytes;
 } bext_queue;
 
-bool bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes);
-/* Frees what waits, too. */
-void bext_queue_destroy(bext_queue *queue);
+void bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes);
 
 /* Takes a span over; false where it does not fit, it is then still the caller's. */
 bool bext_queue_put(bext_queue *queue, bext_finished *span);

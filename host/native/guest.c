@@ -14,6 +14,8 @@ struct bext_guest {
   bext_guest_owner owner;
   atomic_bool has_fuel;
   atomic_bool warned_of_store;
+  atomic_bool knows_memory; /* and then `memory` does not change any more */
+  bext_wasm_memory memory;  /* that of the first call: usable */
 };
 
 /* One host call, for its own time. */
@@ -32,19 +34,51 @@ static bool is_taken(host_call *call, enum bext_answer answer) {
 }
 
 static void recorded(host_call *call, enum bext_answer answer, enum bext_operation operation) {
-  if (is_taken(call, answer)) bext_scope_count_recorded(call->guest->scope, operation);
+  if (is_taken(call, answer) && !call->guest->calls->is_trusted) bext_scope_count_recorded(call->guest->scope, operation);
 }
 
 /* --- Opening and closing a call -------------------------------------------------------------------------------------------- */
 
-static bext_store open_call(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint64_t payload_bytes) {
+static bext_store open_call(host_call *call, bext_guest *guest, void *caller) {
+  bool knows_memory = atomic_load_explicit(&guest->knows_memory, memory_order_acquire);
   call->guest = guest;
   call->must_stop = false;
-  bext_scope_count_call(guest->scope, operation);
-  bext_store store = bext_caller_open(&call->caller, caller);
-  if (bext_scope_bind(guest->scope, store)) atomic_store(&guest->has_fuel, bext_caller_meters_fuel(&call->caller));
-  if (atomic_load(&guest->has_fuel)) bext_caller_charge_fuel(&call->caller, BEXT_FUEL_PER_CALL + payload_bytes);
-  return store;
+  return bext_caller_open(&call->caller, caller, knows_memory ? &guest->memory : NULL);
+}
+
+/* Notes what the first call shows; there is only one. */
+static void begin(bext_guest *guest, const bext_caller *caller) {
+  atomic_store(&guest->has_fuel, bext_caller_meters_fuel(caller));
+  if (!caller->has_memory) return;
+  guest->memory = caller->memory;
+  atomic_store_explicit(&guest->knows_memory, true, memory_order_release);
+}
+
+static void charge_fuel(host_call *call, bool is_first, uint64_t payload_bytes) {
+  if (is_first) begin(call->guest, &call->caller);
+  if (atomic_load_explicit(&call->guest->has_fuel, memory_order_relaxed)) {
+    bext_caller_charge_fuel(&call->caller, BEXT_FUEL_PER_CALL + payload_bytes);
+  }
+}
+
+/* Begins a call that is not on a span. */
+static bext_verdict enter(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint64_t payload_bytes) {
+  bool is_first;
+  bext_store store = open_call(call, guest, caller);
+  bext_verdict verdict = bext_scope_enter(guest->scope, operation, store, &is_first);
+  charge_fuel(call, is_first, payload_bytes);
+  return verdict;
+}
+
+/* Begins a call on a span of the guest's. False where the call is ignored, since the handle is invalid. */
+static bool enter_span(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, const bext_handle_parts *span,
+                       uint64_t payload_bytes, bext_verdict *verdict) {
+  bool is_first, is_ignored = bext_handle_is_invalid(span);
+  bext_store store = open_call(call, guest, caller);
+  if (is_ignored) bext_scope_enter_ignored(guest->scope, operation, store, &is_first);
+  else *verdict = bext_scope_enter_span(guest->scope, operation, store, span, &is_first);
+  charge_fuel(call, is_first, payload_bytes);
+  return !is_ignored;
 }
 
 static void *close_call(const host_call *call) { return call->must_stop ? bext_new_trap() : NULL; }
@@ -53,12 +87,12 @@ static bext_verdict read_payload(const host_call *call, uint32_t offset, uint32_
   return bext_caller_read(&call->caller, offset, length, bext_scope_limits(call->guest->scope)->payload_bytes, out);
 }
 
-static bext_verdict check_scope(host_call *call, bext_store store) {
-  bext_verdict verdict = bext_scope_check(call->guest->scope, store);
-  if (verdict == BEXT_DROP_WRONG_STORE && !atomic_exchange(&call->guest->warned_of_store, true)) {
-    is_taken(call, call->guest->owner.wrong_store(call->guest->owner.self));
-  }
-  return verdict;
+/* Counts why a call is dropped; a store that is not the scope's is told of once. */
+static void drop(host_call *call, bext_verdict verdict) {
+  bext_guest *guest = call->guest;
+  bext_scope_count_drop(guest->scope, verdict);
+  if (verdict != BEXT_DROP_WRONG_STORE || atomic_exchange(&guest->warned_of_store, true)) return;
+  is_taken(call, guest->owner.wrong_store(guest->owner.self));
 }
 
 static bext_handle_parts handle_of(const bext_wasm_value *values) {
@@ -72,9 +106,9 @@ static bool resolve_parent(bext_scope *scope, const bext_span_start_view *view, 
   *has_link = false;
   span->parent_flags = BEXT_PARENT_FLAGS_DEFAULT;
   if (!view->has_parent) return true;
-  bool is_invalid = bext_handle_is_invalid(view->parent);
+  bool is_invalid = bext_handle_is_invalid(&view->parent);
   if (!view->parent_is_remote) {
-    span->has_parent = !is_invalid && bext_scope_is_known_parent(scope, view->parent);
+    span->has_parent = !is_invalid && bext_scope_is_known_parent(scope, &view->parent);
     span->parent = view->parent;
     return !is_invalid;
   }
@@ -96,18 +130,18 @@ static bool resolve_parent(bext_scope *scope, const bext_span_start_view *view, 
 static bext_verdict hand_start(host_call *call, bext_start_call *span, bext_drops *drops, uint32_t payload_bytes, bext_handle_parts *out) {
   bext_guest *guest = call->guest;
   bext_handle_parts handle = {0, 0, 0};
-  bext_scope_count_drops(guest->scope, drops);
+  if (bext_has_drops(drops)) bext_scope_count_drops(guest->scope, drops);
   if (!is_taken(call, guest->calls->start_span(guest->self, span, &handle))) return 0;
-  if (bext_handle_is_invalid(handle)) {
+  if (bext_handle_is_invalid(&handle)) {
     bext_scope_count_unsampled(guest->scope);
     return 0;
   }
-  bext_verdict verdict = bext_scope_add(guest->scope, handle, payload_bytes, &span->attributes);
+  bext_verdict verdict = bext_scope_add(guest->scope, &handle, payload_bytes, &span->attributes);
   if (verdict) { /* closed while the tracer ran, or no memory: nobody else would end this span */
     is_taken(call, guest->calls->end_span(guest->self, &handle, 0));
     return verdict;
   }
-  bext_scope_count_recorded(guest->scope, BEXT_OP_START_SPAN);
+  recorded(call, BEXT_ANSWER_TAKEN, BEXT_OP_START_SPAN);
   *out = handle;
   return 0;
 }
@@ -133,12 +167,10 @@ static bext_verdict start_decoded(host_call *call, const bext_span_start_view *v
   return verdict;
 }
 
-static bext_verdict start(host_call *call, bext_store store, uint32_t offset, uint32_t length, bext_handle_parts *out) {
+static bext_verdict start(host_call *call, uint32_t offset, uint32_t length, bext_handle_parts *out) {
   bext_payload payload;
   bext_span_start_view view;
-  bext_verdict verdict = check_scope(call, store);
-  if (verdict) return verdict;
-  verdict = read_payload(call, offset, length, &payload);
+  bext_verdict verdict = read_payload(call, offset, length, &payload);
   if (verdict) return verdict;
   verdict = bext_decode_span_start(payload.bytes, length, &view) ? BEXT_DROP_MALFORMED : start_decoded(call, &view, length, out);
   bext_payload_free(&payload);
@@ -149,14 +181,15 @@ static void *on_start_span(void *env, void *caller, bext_wasm_value *values, siz
   (void)count;
   uint32_t span_ptr = values[0].i32, span_len = values[1].i32, handle_out = values[2].i32;
   host_call call;
-  bext_store store = open_call(&call, env, caller, BEXT_OP_START_SPAN, span_len);
-  bext_verdict verdict = BEXT_DROP_OUT_OF_BOUNDS;
+  bext_verdict verdict = enter(&call, env, caller, BEXT_OP_START_SPAN, span_len);
   if (bext_caller_has_range(&call.caller, handle_out, BEXT_HANDLE_SIZE)) {
     bext_handle_parts handle = {0, 0, 0};
-    verdict = start(&call, store, span_ptr, span_len, &handle);
-    bext_caller_write_handle(&call.caller, handle_out, handle);
+    if (!verdict) verdict = start(&call, span_ptr, span_len, &handle);
+    bext_caller_write_handle(&call.caller, handle_out, &handle);
+  } else {
+    verdict = BEXT_DROP_OUT_OF_BOUNDS;
   }
-  if (verdict) bext_scope_count_drop(call.guest->scope, verdict);
+  if (verdict) drop(&call, verdict);
   return close_call(&call);
 }
 
@@ -167,7 +200,7 @@ static bext_verdict set_attribute(host_call *call, const bext_handle_parts *span
   bext_attribute_view view;
   if (bext_decode_attribute(payload->bytes, payload->length, &view)) return BEXT_DROP_MALFORMED;
   if (bext_is_reserved_key(view.key)) return BEXT_DROP_RESERVED_KEY;
-  bext_verdict verdict = bext_scope_charge_attribute(guest->scope, *span, view.key, payload->length);
+  bext_verdict verdict = bext_scope_charge_attribute(guest->scope, span, view.key, payload->length);
   if (!verdict) recorded(call, guest->calls->set_attribute(guest->self, span, &view), BEXT_OP_SET_ATTRIBUTE);
   return verdict;
 }
@@ -176,25 +209,30 @@ static bext_verdict set_status(host_call *call, const bext_handle_parts *span, c
   bext_guest *guest = call->guest;
   bext_span_status_view view;
   if (bext_decode_span_status(payload->bytes, payload->length, &view)) return BEXT_DROP_MALFORMED;
-  bext_verdict verdict = bext_scope_charge_status(guest->scope, *span, payload->length);
+  bext_verdict verdict = bext_scope_charge_status(guest->scope, span, payload->length);
   if (!verdict) recorded(call, guest->calls->set_status(guest->self, span, (uint32_t)view.code, &view.message), BEXT_OP_SET_STATUS);
   return verdict;
 }
 
-static bext_verdict add_event(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
+/* Step 6 before step 7; the attributes are picked first, so that what is charged is recorded. */
+static bext_verdict charge_and_add(host_call *call, const bext_handle_parts *span, const bext_event_call *event, const bext_drops *drops,
+                                   uint32_t payload_bytes) {
   bext_guest *guest = call->guest;
+  bext_verdict verdict = bext_scope_charge_event(guest->scope, span, payload_bytes);
+  if (verdict) return verdict;
+  if (bext_has_drops(drops)) bext_scope_count_drops(guest->scope, drops);
+  recorded(call, guest->calls->add_event(guest->self, span, event), BEXT_OP_ADD_EVENT);
+  return 0;
+}
+
+static bext_verdict add_event(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
   bext_span_event_view view;
   bext_drops drops = {{0}};
   if (bext_decode_span_event(payload->bytes, payload->length, &view)) return BEXT_DROP_MALFORMED;
-  bext_verdict verdict = bext_scope_charge_event(guest->scope, *span, payload->length);
-  if (verdict) return verdict;
   bext_event_call event = {.name = view.name, .time_unix_nanos = view.time_unix_nanos};
-  if (bext_keep_attributes(view.attributes, bext_scope_limits(guest->scope)->event_attributes, &drops, &event.attributes)) {
-    bext_scope_count_drops(guest->scope, &drops);
-    recorded(call, guest->calls->add_event(guest->self, span, &event), BEXT_OP_ADD_EVENT);
-  } else {
-    verdict = BEXT_DROP_MEMORY_LIMIT;
-  }
+  uint64_t at_most = bext_scope_limits(call->guest->scope)->event_attributes;
+  bool enough_memory = bext_keep_attributes(view.attributes, at_most, &drops, &event.attributes);
+  bext_verdict verdict = enough_memory ? charge_and_add(call, span, &event, &drops, payload->length) : BEXT_DROP_MEMORY_LIMIT;
   bext_free_attributes(&event.attributes);
   return verdict;
 }
@@ -217,29 +255,21 @@ static void note_dropped(host_call *call, const bext_handle_parts *span, enum be
   is_taken(call, call->guest->calls->add_dropped(call->guest->self, span, !is_event, is_event));
 }
 
-static void record_on(host_call *call, bext_store store, const bext_wasm_value *values, enum bext_operation operation, record_function *record) {
-  bext_scope *scope = call->guest->scope;
-  bext_handle_parts span = handle_of(values);
-  if (bext_handle_is_invalid(span)) {
-    bext_scope_count_ignored(scope);
-    return;
-  }
-  bext_verdict verdict = check_scope(call, store);
-  if (!verdict) verdict = bext_scope_touch(scope, span);
-  if (verdict) {
-    bext_scope_count_drop(scope, verdict);
-    return;
-  }
-  verdict = record_payload(call, &span, record, values[3].i32, values[4].i32);
-  if (!verdict) return;
-  bext_scope_count_drop(scope, verdict);
-  note_dropped(call, &span, operation);
-}
-
 static void *record(void *env, void *caller, const bext_wasm_value *values, enum bext_operation operation, record_function *function) {
   host_call call;
-  bext_store store = open_call(&call, env, caller, operation, values[4].i32);
-  record_on(&call, store, values, operation, function);
+  bext_verdict verdict;
+  bext_handle_parts span = handle_of(values);
+  uint32_t offset = values[3].i32, length = values[4].i32;
+  if (!enter_span(&call, env, caller, operation, &span, length, &verdict)) return close_call(&call);
+  if (verdict) {
+    drop(&call, verdict);
+    return close_call(&call);
+  }
+  verdict = record_payload(&call, &span, function, offset, length);
+  if (verdict) {
+    drop(&call, verdict);
+    note_dropped(&call, &span, operation);
+  }
   return close_call(&call);
 }
 
@@ -260,27 +290,23 @@ static void *on_add_event(void *env, void *caller, bext_wasm_value *values, size
 
 /* --- end_span, current_span -------------------------------------------------------------------------------------------------- */
 
-static bext_verdict end(host_call *call, bext_store store, bext_handle_parts span, uint64_t end_time) {
+static bext_verdict end(host_call *call, const bext_handle_parts *span, uint64_t end_time) {
   bext_guest *guest = call->guest;
-  bext_verdict verdict = check_scope(call, store);
-  if (!verdict) verdict = bext_scope_end(guest->scope, span);
+  bext_verdict verdict = bext_scope_end(guest->scope, span);
   if (verdict) return verdict;
   uint64_t time = end_time <= (uint64_t)BEXT_MAX_TIME_UNIX_NANOS ? end_time : 0;
-  recorded(call, guest->calls->end_span(guest->self, &span, time), BEXT_OP_END_SPAN);
+  recorded(call, guest->calls->end_span(guest->self, span, time), BEXT_OP_END_SPAN);
   return 0;
 }
 
 static void *on_end_span(void *env, void *caller, bext_wasm_value *values, size_t count) {
   (void)count;
   host_call call;
-  bext_store store = open_call(&call, env, caller, BEXT_OP_END_SPAN, 0);
+  bext_verdict verdict;
   bext_handle_parts span = handle_of(values);
-  if (bext_handle_is_invalid(span)) {
-    bext_scope_count_ignored(call.guest->scope);
-  } else {
-    bext_verdict verdict = end(&call, store, span, values[3].i64);
-    if (verdict) bext_scope_count_drop(call.guest->scope, verdict);
-  }
+  if (!enter_span(&call, env, caller, BEXT_OP_END_SPAN, &span, 0, &verdict)) return close_call(&call);
+  if (!verdict) verdict = end(&call, &span, values[3].i64);
+  if (verdict) drop(&call, verdict);
   return close_call(&call);
 }
 
@@ -288,17 +314,17 @@ static void *on_current_span(void *env, void *caller, bext_wasm_value *values, s
   (void)count;
   uint32_t handle_out = values[0].i32;
   host_call call;
-  bext_store store = open_call(&call, env, caller, BEXT_OP_CURRENT_SPAN, 0);
   bext_handle_parts current;
-  bext_verdict verdict = bext_caller_has_range(&call.caller, handle_out, BEXT_HANDLE_SIZE) ? check_scope(&call, store) : BEXT_DROP_OUT_OF_BOUNDS;
+  bext_verdict verdict = enter(&call, env, caller, BEXT_OP_CURRENT_SPAN, 0);
+  if (!bext_caller_has_range(&call.caller, handle_out, BEXT_HANDLE_SIZE)) verdict = BEXT_DROP_OUT_OF_BOUNDS;
   values[0].i64 = 0;
   if (verdict) {
-    bext_scope_count_drop(call.guest->scope, verdict);
+    drop(&call, verdict);
     return close_call(&call);
   }
   bext_scope_count_recorded(call.guest->scope, BEXT_OP_CURRENT_SPAN);
   if (bext_scope_current(call.guest->scope, &current)) {
-    bext_caller_write_handle(&call.caller, handle_out, current);
+    bext_caller_write_handle(&call.caller, handle_out, &current);
     values[0].i32 = 1;
   }
   return close_call(&call);
@@ -315,6 +341,8 @@ bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, vo
   atomic_init(&guest->references, 1);
   atomic_init(&guest->has_fuel, false);
   atomic_init(&guest->warned_of_store, false);
+  atomic_init(&guest->knows_memory, false);
+  if (calls->is_trusted) bext_scope_trust_tracer(scope);
   bext_scope_retain(scope);
   guest->scope = scope;
   guest->calls = calls;

@@ -6,18 +6,18 @@
 #define BEXT_SMALLEST_MAP 16
 
 /* Span ids are random where the tracer is sound; the mixing serves those that count. */
-static size_t home_of(const bext_handle_map *map, bext_handle_parts handle) {
-  uint64_t mixed = (handle.span_id ^ handle.trace_id_lo) * UINT64_C(0x9e3779b97f4a7c15);
-  mixed = (mixed ^ handle.trace_id_hi ^ mixed >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+static size_t home_of(const bext_handle_map *map, const bext_handle_parts *handle) {
+  uint64_t mixed = (handle->span_id ^ handle->trace_id_lo) * UINT64_C(0x9e3779b97f4a7c15);
+  mixed = (mixed ^ handle->trace_id_hi ^ mixed >> 32) * UINT64_C(0x9e3779b97f4a7c15);
   return (size_t)(mixed >> 20) & (map->capacity - 1);
 }
 
 static bool is_free(const bext_handle_slot *slot) { return slot->value == NULL; }
 
 /* The slot of the handle, or the free one where it would go. The map must have a free slot. */
-static size_t find(const bext_handle_map *map, bext_handle_parts handle) {
+static size_t find(const bext_handle_map *map, const bext_handle_parts *handle) {
   size_t at = home_of(map, handle);
-  while (!is_free(&map->slots[at]) && !bext_handle_equal(map->slots[at].handle, handle)) at = (at + 1) & (map->capacity - 1);
+  while (!is_free(&map->slots[at]) && !bext_handle_equal(&map->slots[at].handle, handle)) at = (at + 1) & (map->capacity - 1);
   return at;
 }
 
@@ -26,7 +26,7 @@ void bext_handle_map_clear(bext_handle_map *map) {
   *map = (bext_handle_map){NULL, 0, 0};
 }
 
-void *bext_handle_map_get(const bext_handle_map *map, bext_handle_parts handle) {
+void *bext_handle_map_get(const bext_handle_map *map, const bext_handle_parts *handle) {
   return map->capacity ? map->slots[find(map, handle)].value : NULL;
 }
 
@@ -35,18 +35,18 @@ static bool grow(bext_handle_map *map) {
   larger.slots = calloc(larger.capacity, sizeof *larger.slots);
   if (!larger.slots) return false;
   for (size_t i = 0; i < map->capacity; i++) {
-    if (!is_free(&map->slots[i])) larger.slots[find(&larger, map->slots[i].handle)] = map->slots[i];
+    if (!is_free(&map->slots[i])) larger.slots[find(&larger, &map->slots[i].handle)] = map->slots[i];
   }
   free(map->slots);
   *map = larger;
   return true;
 }
 
-bool bext_handle_map_put(bext_handle_map *map, bext_handle_parts handle, void *value) {
+bool bext_handle_map_put(bext_handle_map *map, const bext_handle_parts *handle, void *value) {
   if (4 * (map->count + 1) > 3 * map->capacity && !grow(map)) return false;
   bext_handle_slot *slot = &map->slots[find(map, handle)];
   map->count += is_free(slot);
-  *slot = (bext_handle_slot){handle, value};
+  *slot = (bext_handle_slot){*handle, value};
   return true;
 }
 
@@ -54,7 +54,7 @@ bool bext_handle_map_put(bext_handle_map *map, bext_handle_parts handle, void *v
 static void close_hole(bext_handle_map *map, size_t hole) {
   size_t mask = map->capacity - 1;
   for (size_t at = (hole + 1) & mask; !is_free(&map->slots[at]); at = (at + 1) & mask) {
-    size_t distance_home = (at - home_of(map, map->slots[at].handle)) & mask;
+    size_t distance_home = (at - home_of(map, &map->slots[at].handle)) & mask;
     if (distance_home < ((at - hole) & mask)) continue;
     map->slots[hole] = map->slots[at];
     hole = at;
@@ -62,7 +62,7 @@ static void close_hole(bext_handle_map *map, size_t hole) {
   map->slots[hole] = (bext_handle_slot){{0, 0, 0}, NULL};
 }
 
-void *bext_handle_map_remove(bext_handle_map *map, bext_handle_parts handle) {
+void *bext_handle_map_remove(bext_handle_map *map, const bext_handle_parts *handle) {
   if (!map->capacity) return NULL;
   size_t at = find(map, handle);
   void *value = map->slots[at].value;

@@ -22,20 +22,20 @@ typedef struct bext_handle_map {
   size_t count;
 } bext_handle_map;
 
-static inline bool bext_handle_equal(bext_handle_parts a, bext_handle_parts b) {
-  return a.span_id == b.span_id && a.trace_id_lo == b.trace_id_lo && a.trace_id_hi == b.trace_id_hi;
+static inline bool bext_handle_equal(const bext_handle_parts *a, const bext_handle_parts *b) {
+  return a->span_id == b->span_id && a->trace_id_lo == b->trace_id_lo && a->trace_id_hi == b->trace_id_hi;
 }
 
 /* Frees the map's own memory; the map is empty afterwards. */
 void bext_handle_map_clear(bext_handle_map *map);
 
 /* The value, or NULL where the handle is not in the map. */
-void *bext_handle_map_get(const bext_handle_map *map, bext_handle_parts handle);
+void *bext_handle_map_get(const bext_handle_map *map, const bext_handle_parts *handle);
 
 /* Puts in a value that is not NULL, in place of the one there. False where there is no memory; the map is then as it was. */
-bool bext_handle_map_put(bext_handle_map *map, bext_handle_parts handle, void *value);
+bool bext_handle_map_put(bext_handle_map *map, const bext_handle_parts *handle, void *value);
 
 /* Takes out and returns the value, NULL where there was none. */
-void *bext_handle_map_remove(bext_handle_map *map, bext_handle_parts handle);
+void *bext_handle_map_remove(bext_handle_map *map, const bext_handle_parts *handle);
 
 #endif /* BEXT_HANDLE_MAP_H */

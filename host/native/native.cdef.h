@@ -56,9 +56,9 @@ void bext_scope_counters(bext_scope *scope, bext_counters *out);
 bool bext_scope_is_closed(bext_scope *scope);
 size_t bext_scope_open_spans(bext_scope *scope);
 bool bext_scope_current(bext_scope *scope, bext_handle_parts *out);
-bool bext_scope_push_current(bext_scope *scope, bext_handle_parts handle);
+bool bext_scope_push_current(bext_scope *scope, const bext_handle_parts *handle);
 void bext_scope_pop_current(bext_scope *scope);
-void bext_scope_grant(bext_scope *scope, bext_handle_parts handle);
+void bext_scope_grant(bext_scope *scope, const bext_handle_parts *handle);
 void bext_scope_close(bext_scope *scope);
 bool bext_scope_take_last(bext_scope *scope, bext_handle_parts *out);
 
@@ -84,22 +84,22 @@ uint64_t bext_recorder_queued_spans(bext_recorder *recorder);
 void bext_recorder_count_drops(bext_recorder *recorder, unsigned reason, uint64_t count);
 void bext_recorder_count_unsampled(bext_recorder *recorder);
 void bext_recorder_counters_of(bext_recorder *recorder, bext_recorder_counters *out);
-bool bext_recorder_is_open(bext_recorder *recorder, bext_handle_parts handle);
-uint64_t bext_recorder_now(bext_recorder *recorder, bext_handle_parts handle);
-bool bext_recorder_end(bext_recorder *recorder, bext_handle_parts handle, uint64_t end_time_unix_nanos);
-bool bext_recorder_add_dropped(bext_recorder *recorder, bext_handle_parts handle, uint64_t attributes, uint64_t events);
+bool bext_recorder_is_open(bext_recorder *recorder, const bext_handle_parts *handle);
+uint64_t bext_recorder_now(bext_recorder *recorder, const bext_handle_parts *handle);
+bool bext_recorder_end(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t end_time_unix_nanos);
+bool bext_recorder_add_dropped(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t attributes, uint64_t events);
 bext_batch bext_recorder_take(bext_recorder *recorder);
 
 bext_handle_parts bext_recorder_open_payload(bext_recorder *recorder, uint64_t trace_id_hi, uint64_t trace_id_lo, const uint8_t *payload,
                                              size_t length, const uint8_t *scope_name, uint32_t name_length,
                                              const uint8_t *scope_version, uint32_t version_length, uint64_t dropped_attributes,
                                              uint64_t dropped_links);
-bool bext_recorder_link_payload(bext_recorder *recorder, bext_handle_parts handle, bext_handle_parts linked, const uint8_t *trace_state,
+bool bext_recorder_link_payload(bext_recorder *recorder, const bext_handle_parts *handle, const bext_handle_parts *linked, const uint8_t *trace_state,
                                 uint32_t trace_state_length, const uint8_t *attributes, size_t length, uint64_t dropped_attributes);
-bool bext_recorder_attribute_payload(bext_recorder *recorder, bext_handle_parts handle, const uint8_t *payload, size_t length, bool is_host);
-bool bext_recorder_event_payload(bext_recorder *recorder, bext_handle_parts handle, const uint8_t *payload, size_t length,
+bool bext_recorder_attribute_payload(bext_recorder *recorder, const bext_handle_parts *handle, const uint8_t *payload, size_t length, bool is_host);
+bool bext_recorder_event_payload(bext_recorder *recorder, const bext_handle_parts *handle, const uint8_t *payload, size_t length,
                                  uint64_t dropped_attributes, bool is_host);
-bool bext_recorder_status_payload(bext_recorder *recorder, bext_handle_parts handle, const uint8_t *payload, size_t length, bool is_verdict);
+bool bext_recorder_status_payload(bext_recorder *recorder, const bext_handle_parts *handle, const uint8_t *payload, size_t length, bool is_verdict);
 
 typedef struct bext_guest bext_guest;
 bext_guest *bext_python_guest_new(bext_scope *scope, void *self);

@@ -107,7 +107,7 @@ static uint64_t size_links_field(const bext_kept_links *links, const bext_limits
   uint64_t size = count ? KEY_BYTES("links") + bext_size_array(count) : 0;
   for (uint32_t i = 0; i < count; i++) {
     bext_kept_attributes attributes = bext_cut_attributes(&links->items[i].attributes, limits->link_attributes);
-    size += 1 + KEY_BYTES("handle") + bext_size_handle(links->items[i].handle) + size_attributes_field(&attributes);
+    size += 1 + KEY_BYTES("handle") + bext_size_handle(&links->items[i].handle) + size_attributes_field(&attributes);
   }
   return size;
 }
@@ -117,7 +117,7 @@ static uint64_t size_time_field(uint64_t key_bytes, uint64_t time) { return time
 uint64_t bext_start_bytes(const bext_start_call *span, const bext_limits *limits) {
   uint64_t size = 1 + KEY_BYTES("name") + bext_size_text(span->name.length);
   if (span->kind) size += KEY_BYTES("kind") + bext_size_uint(span->kind);
-  if (span->has_parent) size += KEY_BYTES("parent") + bext_size_handle(span->parent);
+  if (span->has_parent) size += KEY_BYTES("parent") + bext_size_handle(&span->parent);
   if (span->parent_is_remote) size += KEY_BYTES("parent_is_remote") + 1;
   if (span->parent_flags != BEXT_PARENT_FLAGS_DEFAULT) size += KEY_BYTES("parent_flags") + bext_size_uint(span->parent_flags);
   if (span->trace_state.length) size += KEY_BYTES("trace_state") + bext_size_text(span->trace_state.length);
@@ -127,7 +127,7 @@ uint64_t bext_start_bytes(const bext_start_call *span, const bext_limits *limits
 
 static uint64_t size_fixed(const bext_start_call *span, const bext_span_origin *origin) {
   return bext_size_array(BEXT_FINISHED_FIELDS) + bext_size_text(span->name.length) + bext_size_uint(span->kind) +
-         bext_size_handle(origin->handle) + (span->has_parent ? bext_size_handle(span->parent) : 1) + 1 +
+         bext_size_handle(&origin->handle) + (span->has_parent ? bext_size_handle(&span->parent) : 1) + 1 +
          bext_size_uint(span->start_time_unix_nanos) + bext_size_text(origin->trace_state.length) +
          bext_size_text(origin->scope_name.length) + bext_size_text(origin->scope_version.length);
 }
@@ -137,8 +137,8 @@ static void put_fixed(bext_open_span *span, const bext_start_call *start, const 
   uint8_t *at = bext_put_array(span->values.bytes, BEXT_FINISHED_FIELDS);
   at = bext_put_text(at, start->name);
   at = bext_put_uint(at, start->kind);
-  at = bext_put_handle(at, origin->handle);
-  at = start->has_parent ? bext_put_handle(at, start->parent) : bext_put_nil(at);
+  at = bext_put_handle(at, &origin->handle);
+  at = start->has_parent ? bext_put_handle(at, &start->parent) : bext_put_nil(at);
   at = bext_put_bool(at, start->parent_is_remote);
   at = bext_put_uint(at, start->start_time_unix_nanos);
   at = bext_put_text(at, origin->trace_state);
@@ -328,11 +328,11 @@ bext_verdict bext_open_span_add_host_event(bext_open_span *span, const bext_even
 
 bext_verdict bext_open_span_add_link(bext_open_span *span, const bext_kept_link *link) {
   const bext_kept_attributes *attributes = &link->attributes;
-  uint64_t size = 1 + bext_size_handle(link->handle) + bext_size_attributes(attributes->items, attributes->count) +
+  uint64_t size = 1 + bext_size_handle(&link->handle) + bext_size_attributes(attributes->items, attributes->count) +
                   bext_size_text(link->trace_state.length) + bext_size_uint(attributes->dropped);
   if (!reserve(&span->links, size, NULL)) return BEXT_DROP_MEMORY_LIMIT;
   uint8_t *at = bext_put_array(span->links.bytes + span->links.used, 4);
-  at = bext_put_handle(at, link->handle);
+  at = bext_put_handle(at, &link->handle);
   at = bext_put_attributes(at, attributes->items, attributes->count);
   at = bext_put_text(at, link->trace_state);
   bext_put_uint(at, attributes->dropped);

@@ -109,15 +109,15 @@ uint8_t *bext_put_array(uint8_t *at, uint64_t count) { return put_header(at, cou
 
 uint8_t *bext_put_map(uint8_t *at, uint64_t count) { return put_header(at, count, 0x80, 0xde, 0xdf); }
 
-uint64_t bext_size_handle(bext_handle_parts handle) {
-  return 1 + bext_size_uint(handle.trace_id_hi) + bext_size_uint(handle.trace_id_lo) + bext_size_uint(handle.span_id);
+uint64_t bext_size_handle(const bext_handle_parts *handle) {
+  return 1 + bext_size_uint(handle->trace_id_hi) + bext_size_uint(handle->trace_id_lo) + bext_size_uint(handle->span_id);
 }
 
-uint8_t *bext_put_handle(uint8_t *at, bext_handle_parts handle) {
+uint8_t *bext_put_handle(uint8_t *at, const bext_handle_parts *handle) {
   at = bext_put_array(at, 3);
-  at = bext_put_uint(at, handle.trace_id_hi);
-  at = bext_put_uint(at, handle.trace_id_lo);
-  return bext_put_uint(at, handle.span_id);
+  at = bext_put_uint(at, handle->trace_id_hi);
+  at = bext_put_uint(at, handle->trace_id_lo);
+  return bext_put_uint(at, handle->span_id);
 }
 
 /* --- Attributes ------------------------------------------------------------------------------------------------------------------ */

@@ -18,7 +18,7 @@ uint64_t bext_size_uint(uint64_t number);
 uint64_t bext_size_text(uint64_t length);
 uint64_t bext_size_array(uint64_t count); /* the header alone */
 uint64_t bext_size_map(uint64_t count);   /* the header alone */
-uint64_t bext_size_handle(bext_handle_parts handle);
+uint64_t bext_size_handle(const bext_handle_parts *handle);
 uint64_t bext_size_value(const bext_value_view *value);
 /* The first `count` of the attributes, with the map's header. */
 uint64_t bext_size_attributes(const bext_attribute_view *items, uint32_t count);
@@ -29,7 +29,7 @@ uint8_t *bext_put_uint(uint8_t *at, uint64_t number);
 uint8_t *bext_put_text(uint8_t *at, bext_text text);
 uint8_t *bext_put_array(uint8_t *at, uint64_t count);
 uint8_t *bext_put_map(uint8_t *at, uint64_t count);
-uint8_t *bext_put_handle(uint8_t *at, bext_handle_parts handle);
+uint8_t *bext_put_handle(uint8_t *at, const bext_handle_parts *handle);
 uint8_t *bext_put_value(uint8_t *at, const bext_value_view *value);
 uint8_t *bext_put_attributes(uint8_t *at, const bext_attribute_view *items, uint32_t count);
 /* Bytes that are msgpack already. */

@@ -113,7 +113,7 @@ bool bext_links_next(bext_links *links, bext_link_view *out) {
     read_link(&reader, out);
     links->at = reader.at;
     links->left--;
-    if (!bext_handle_is_invalid(out->handle)) return true;
+    if (!bext_handle_is_invalid(&out->handle)) return true;
   }
   return false;
 }

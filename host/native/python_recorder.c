@@ -41,23 +41,23 @@ static bool collect(bext_attributes attributes, uint64_t dropped, bext_kept_attr
   return true;
 }
 
-bool bext_recorder_link_payload(bext_recorder *recorder, bext_handle_parts handle, bext_handle_parts linked, const uint8_t *trace_state,
+bool bext_recorder_link_payload(bext_recorder *recorder, const bext_handle_parts *handle, const bext_handle_parts *linked, const uint8_t *trace_state,
                                 uint32_t trace_state_length, const uint8_t *attributes, size_t length, uint64_t dropped_attributes) {
   bext_span_event_view view;
   if (is_malformed(recorder, bext_decode_span_event(attributes, length, &view))) return false;
-  bext_kept_link link = {linked, {trace_state, trace_state_length}, {NULL, 0, 0}};
+  bext_kept_link link = {*linked, {trace_state, trace_state_length}, {NULL, 0, 0}};
   bool is_added = collect(view.attributes, dropped_attributes, &link.attributes) && bext_recorder_add_link(recorder, handle, &link);
   bext_free_attributes(&link.attributes);
   return is_added;
 }
 
-bool bext_recorder_attribute_payload(bext_recorder *recorder, bext_handle_parts handle, const uint8_t *payload, size_t length, bool is_host) {
+bool bext_recorder_attribute_payload(bext_recorder *recorder, const bext_handle_parts *handle, const uint8_t *payload, size_t length, bool is_host) {
   bext_attribute_view view;
   if (is_malformed(recorder, bext_decode_attribute(payload, length, &view))) return false;
   return is_host ? bext_recorder_set_host_attribute(recorder, handle, &view) : bext_recorder_set_attribute(recorder, handle, &view);
 }
 
-bool bext_recorder_event_payload(bext_recorder *recorder, bext_handle_parts handle, const uint8_t *payload, size_t length,
+bool bext_recorder_event_payload(bext_recorder *recorder, const bext_handle_parts *handle, const uint8_t *payload, size_t length,
                                  uint64_t dropped_attributes, bool is_host) {
   bext_span_event_view view;
   bext_event_call event;
@@ -70,7 +70,7 @@ bool bext_recorder_event_payload(bext_recorder *recorder, bext_handle_parts hand
   return is_added;
 }
 
-bool bext_recorder_status_payload(bext_recorder *recorder, bext_handle_parts handle, const uint8_t *payload, size_t length, bool is_verdict) {
+bool bext_recorder_status_payload(bext_recorder *recorder, const bext_handle_parts *handle, const uint8_t *payload, size_t length, bool is_verdict) {
   bext_span_status_view view;
   if (is_malformed(recorder, bext_decode_span_status(payload, length, &view))) return false;
   return bext_recorder_set_status(recorder, handle, (uint32_t)view.code, view.message, is_verdict);

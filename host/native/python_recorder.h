@@ -17,14 +17,14 @@ bext_handle_parts bext_recorder_open_payload(bext_recorder *recorder, uint64_t t
                                              uint64_t dropped_links);
 
 /* The attributes are those of a SpanEvent's payload. */
-bool bext_recorder_link_payload(bext_recorder *recorder, bext_handle_parts handle, bext_handle_parts linked, const uint8_t *trace_state,
+bool bext_recorder_link_payload(bext_recorder *recorder, const bext_handle_parts *handle, const bext_handle_parts *linked, const uint8_t *trace_state,
                                 uint32_t trace_state_length, const uint8_t *attributes, size_t length, uint64_t dropped_attributes);
 
 /* With `is_host`, outside the limits. */
-bool bext_recorder_attribute_payload(bext_recorder *recorder, bext_handle_parts handle, const uint8_t *payload, size_t length, bool is_host);
-bool bext_recorder_event_payload(bext_recorder *recorder, bext_handle_parts handle, const uint8_t *payload, size_t length,
+bool bext_recorder_attribute_payload(bext_recorder *recorder, const bext_handle_parts *handle, const uint8_t *payload, size_t length, bool is_host);
+bool bext_recorder_event_payload(bext_recorder *recorder, const bext_handle_parts *handle, const uint8_t *payload, size_t length,
                                  uint64_t dropped_attributes, bool is_host);
 
-bool bext_recorder_status_payload(bext_recorder *recorder, bext_handle_parts handle, const uint8_t *payload, size_t length, bool is_verdict);
+bool bext_recorder_status_payload(bext_recorder *recorder, const bext_handle_parts *handle, const uint8_t *payload, size_t length, bool is_verdict);
 
 #endif /* BEXT_PYTHON_RECORDER_H */

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <sys/random.h>
 
-#define BLOCK_WORDS 128
+#define BLOCK_WORDS 512
 
 typedef struct block {
   uint64_t forks; /* how many forks this process had seen when the block was read */

@@ -29,8 +29,8 @@ typedef struct bext_handle_parts {
 } bext_handle_parts;
 
 /* True where the trace id or the span id is zero: the span was not sampled. */
-static inline bool bext_handle_is_invalid(bext_handle_parts handle) {
-  return (handle.trace_id_hi | handle.trace_id_lo) == 0 || handle.span_id == 0;
+static inline bool bext_handle_is_invalid(const bext_handle_parts *handle) {
+  return (handle->trace_id_hi | handle->trace_id_lo) == 0 || handle->span_id == 0;
 }
 
 /* A position in a payload of good framing, and the first rejection met. */

@@ -25,7 +25,7 @@ static void link_newest(bext_recent_handles *recent, bext_recent_handle *item) {
 }
 
 static void forget(bext_recent_handles *recent, bext_recent_handle *item) {
-  bext_handle_map_remove(&recent->map, item->handle);
+  bext_handle_map_remove(&recent->map, &item->handle);
   unlink_handle(recent, item);
   free(item);
 }
@@ -35,11 +35,11 @@ void bext_recent_handles_clear(bext_recent_handles *recent) {
   bext_handle_map_clear(&recent->map);
 }
 
-bool bext_recent_handles_has(const bext_recent_handles *recent, bext_handle_parts handle) {
+bool bext_recent_handles_has(const bext_recent_handles *recent, const bext_handle_parts *handle) {
   return bext_handle_map_get(&recent->map, handle) != NULL;
 }
 
-void bext_recent_handles_add(bext_recent_handles *recent, bext_handle_parts handle) {
+void bext_recent_handles_add(bext_recent_handles *recent, const bext_handle_parts *handle) {
   bext_recent_handle *item = bext_handle_map_get(&recent->map, handle);
   if (item) {
     unlink_handle(recent, item);
@@ -48,7 +48,7 @@ void bext_recent_handles_add(bext_recent_handles *recent, bext_handle_parts hand
   }
   item = malloc(sizeof *item);
   if (!item) return;
-  item->handle = handle;
+  item->handle = *handle;
   if (!bext_handle_map_put(&recent->map, handle, item)) {
     free(item);
     return;

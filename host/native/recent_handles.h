@@ -21,9 +21,9 @@ typedef struct bext_recent_handles {
 
 void bext_recent_handles_clear(bext_recent_handles *recent);
 
-bool bext_recent_handles_has(const bext_recent_handles *recent, bext_handle_parts handle);
+bool bext_recent_handles_has(const bext_recent_handles *recent, const bext_handle_parts *handle);
 
 /* Makes the handle the newest. Where there is no memory it is not remembered, which only makes an unknown parent of it. */
-void bext_recent_handles_add(bext_recent_handles *recent, bext_handle_parts handle);
+void bext_recent_handles_add(bext_recent_handles *recent, const bext_handle_parts *handle);
 
 #endif /* BEXT_RECENT_HANDLES_H */

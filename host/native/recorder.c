@@ -2,21 +2,22 @@
 #define _POSIX_C_SOURCE 200809L
 #include "recorder.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "handle_map.h"
+#include "lock.h"
 #include "random_ids.h"
 
 #define SHARDS 32 /* a power of two */
 #define CACHE_LINE 64
+#define CLOCK_LATELY_NANOS 1000000
 
 /* Some of the open spans, and their part of the counters. */
 typedef struct recorder_shard {
-  _Alignas(CACHE_LINE) pthread_mutex_t lock;
+  _Alignas(CACHE_LINE) bext_lock lock;
   bext_handle_map open;
   bext_recorder_counters counters;
 } recorder_shard;
@@ -27,25 +28,17 @@ struct bext_recorder {
   atomic_size_t references;
   bext_limits limits;
   bext_sampler sampler;
+  _Alignas(CACHE_LINE) atomic_int_fast64_t clock_offset; /* see new_clock_offset */
+  atomic_uint_fast64_t clock_read_at;
 };
 
 /* --- Lifetime ------------------------------------------------------------------------------------------------------------------- */
-
-static bool init_shards(bext_recorder *recorder) {
-  for (unsigned i = 0; i < SHARDS; i++) {
-    if (pthread_mutex_init(&recorder->shards[i].lock, NULL) != 0) return false; /* fails on no system that has getrandom */
-  }
-  return true;
-}
 
 bext_recorder *bext_recorder_new(const bext_limits *limits, bext_sampler sampler) {
   bext_recorder *recorder = aligned_alloc(CACHE_LINE, sizeof *recorder);
   if (!recorder) return NULL;
   memset(recorder, 0, sizeof *recorder);
-  if (!init_shards(recorder) || !bext_queue_init(&recorder->finished, limits->queue_spans, limits->queue_bytes)) {
-    free(recorder);
-    return NULL;
-  }
+  bext_queue_init(&recorder->finished, limits->queue_spans, limits->queue_bytes);
   atomic_init(&recorder->references, 1);
   recorder->limits = *limits;
   recorder->sampler = sampler;
@@ -63,9 +56,9 @@ static void forget_open(recorder_shard *shard) {
 
 void bext_recorder_forget_spans(bext_recorder *recorder) {
   for (unsigned i = 0; i < SHARDS; i++) {
-    pthread_mutex_lock(&recorder->shards[i].lock);
+    bext_lock_take(&recorder->shards[i].lock);
     forget_open(&recorder->shards[i]);
-    pthread_mutex_unlock(&recorder->shards[i].lock);
+    bext_lock_let_go(&recorder->shards[i].lock);
   }
   bext_finished_free(bext_queue_take(&recorder->finished).first);
 }
@@ -73,19 +66,17 @@ void bext_recorder_forget_spans(bext_recorder *recorder) {
 void bext_recorder_release(bext_recorder *recorder) {
   if (atomic_fetch_sub(&recorder->references, 1) != 1) return;
   bext_recorder_forget_spans(recorder);
-  bext_queue_destroy(&recorder->finished);
-  for (unsigned i = 0; i < SHARDS; i++) pthread_mutex_destroy(&recorder->shards[i].lock);
   free(recorder);
 }
 
 void bext_recorder_hold_for_fork(bext_recorder *recorder) {
-  for (unsigned i = 0; i < SHARDS; i++) pthread_mutex_lock(&recorder->shards[i].lock);
-  pthread_mutex_lock(&recorder->finished.lock);
+  for (unsigned i = 0; i < SHARDS; i++) bext_lock_take(&recorder->shards[i].lock);
+  bext_lock_take(&recorder->finished.lock);
 }
 
 void bext_recorder_let_go_after_fork(bext_recorder *recorder) {
-  pthread_mutex_unlock(&recorder->finished.lock);
-  for (unsigned i = 0; i < SHARDS; i++) pthread_mutex_unlock(&recorder->shards[i].lock);
+  bext_lock_let_go(&recorder->finished.lock);
+  for (unsigned i = 0; i < SHARDS; i++) bext_lock_let_go(&recorder->shards[i].lock);
 }
 
 /* --- Counting ------------------------------------------------------------------------------------------------------------------- */
@@ -93,9 +84,9 @@ void bext_recorder_let_go_after_fork(bext_recorder *recorder) {
 static recorder_shard *shard_of(bext_recorder *recorder, uint64_t id) { return &recorder->shards[id & (SHARDS - 1)]; }
 
 static void count_drops(recorder_shard *shard, bext_verdict reason, uint64_t count) {
-  pthread_mutex_lock(&shard->lock);
+  bext_lock_take(&shard->lock);
   shard->counters.dropped[reason] += count;
-  pthread_mutex_unlock(&shard->lock);
+  bext_lock_let_go(&shard->lock);
 }
 
 void bext_recorder_count_drops(bext_recorder *recorder, bext_verdict reason, uint64_t count) {
@@ -103,9 +94,9 @@ void bext_recorder_count_drops(bext_recorder *recorder, bext_verdict reason, uin
 }
 
 static void count_unsampled(recorder_shard *shard) {
-  pthread_mutex_lock(&shard->lock);
+  bext_lock_take(&shard->lock);
   shard->counters.unsampled++;
-  pthread_mutex_unlock(&shard->lock);
+  bext_lock_let_go(&shard->lock);
 }
 
 void bext_recorder_count_unsampled(bext_recorder *recorder) { count_unsampled(&recorder->shards[0]); }
@@ -120,18 +111,18 @@ static void add_counters(bext_recorder_counters *sum, const bext_recorder_counte
 void bext_recorder_counters_of(bext_recorder *recorder, bext_recorder_counters *out) {
   memset(out, 0, sizeof *out);
   for (unsigned i = 0; i < SHARDS; i++) {
-    pthread_mutex_lock(&recorder->shards[i].lock);
+    bext_lock_take(&recorder->shards[i].lock);
     add_counters(out, &recorder->shards[i].counters);
-    pthread_mutex_unlock(&recorder->shards[i].lock);
+    bext_lock_let_go(&recorder->shards[i].lock);
   }
 }
 
 uint64_t bext_recorder_open_spans(bext_recorder *recorder) {
   uint64_t open = 0;
   for (unsigned i = 0; i < SHARDS; i++) {
-    pthread_mutex_lock(&recorder->shards[i].lock);
+    bext_lock_take(&recorder->shards[i].lock);
     open += recorder->shards[i].open.count;
-    pthread_mutex_unlock(&recorder->shards[i].lock);
+    bext_lock_let_go(&recorder->shards[i].lock);
   }
   return open;
 }
@@ -148,9 +139,9 @@ typedef struct held_span {
   bext_open_span *span;
 } held_span;
 
-static held_span hold(bext_recorder *recorder, bext_handle_parts handle) {
-  held_span held = {shard_of(recorder, handle.span_id), NULL};
-  pthread_mutex_lock(&held.shard->lock);
+static held_span hold(bext_recorder *recorder, const bext_handle_parts *handle) {
+  held_span held = {shard_of(recorder, handle->span_id), NULL};
+  bext_lock_take(&held.shard->lock);
   held.span = bext_handle_map_get(&held.shard->open, handle);
   return held;
 }
@@ -158,11 +149,11 @@ static held_span hold(bext_recorder *recorder, bext_handle_parts handle) {
 /* Counts why something was dropped, where it was. True where the span was open. */
 static bool let_go(held_span held, bext_verdict verdict) {
   if (verdict) held.shard->counters.dropped[verdict]++;
-  pthread_mutex_unlock(&held.shard->lock);
+  bext_lock_let_go(&held.shard->lock);
   return held.span != NULL;
 }
 
-bool bext_recorder_is_open(bext_recorder *recorder, bext_handle_parts handle) { return let_go(hold(recorder, handle), 0); }
+bool bext_recorder_is_open(bext_recorder *recorder, const bext_handle_parts *handle) { return let_go(hold(recorder, handle), 0); }
 
 /* --- Clocks ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -172,12 +163,20 @@ static uint64_t read_clock(clockid_t clock) {
   return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
 }
 
-static int64_t new_clock_offset(void) { return (int64_t)(read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC)); }
+/* The wall clock as it stood lately, for a trace that starts now. Threads that set it at once set it to the same. */
+static int64_t new_clock_offset(bext_recorder *recorder, uint64_t monotonic) {
+  uint64_t read_at = atomic_load_explicit(&recorder->clock_read_at, memory_order_acquire);
+  if (read_at && monotonic - read_at < CLOCK_LATELY_NANOS) return atomic_load_explicit(&recorder->clock_offset, memory_order_relaxed);
+  int64_t offset = (int64_t)(read_clock(CLOCK_REALTIME) - monotonic);
+  atomic_store_explicit(&recorder->clock_offset, offset, memory_order_relaxed);
+  atomic_store_explicit(&recorder->clock_read_at, monotonic, memory_order_release);
+  return offset;
+}
 
 /* The monotonic clock of the spans of one trace in this process, as a time of day: a step of the wall clock bends none of them. */
 static uint64_t now_by(int64_t clock_offset) { return read_clock(CLOCK_MONOTONIC) + (uint64_t)clock_offset; }
 
-uint64_t bext_recorder_now(bext_recorder *recorder, bext_handle_parts handle) {
+uint64_t bext_recorder_now(bext_recorder *recorder, const bext_handle_parts *handle) {
   held_span held = hold(recorder, handle);
   bool is_open = held.span != NULL;
   int64_t offset = is_open ? bext_open_span_clock_offset(held.span) : 0;
@@ -196,7 +195,7 @@ typedef struct heritage {
 
 static bool inherit(bext_recorder *recorder, const bext_start_call *span, heritage *out) {
   if (!span->has_parent || span->parent_is_remote) return false;
-  held_span held = hold(recorder, span->parent);
+  held_span held = hold(recorder, &span->parent);
   if (held.span) {
     bext_text trace_state = bext_open_span_trace_state(held.span);
     out->clock_offset = bext_open_span_clock_offset(held.span);
@@ -218,7 +217,7 @@ static bool choose_trace(const bext_recorder *recorder, const bext_start_call *s
     return *enough && is_sampled(recorder, out->trace_id_lo);
   }
   *out = span->parent;
-  if (!span->parent_is_remote) return !bext_handle_is_invalid(span->parent);
+  if (!span->parent_is_remote) return !bext_handle_is_invalid(&span->parent);
   return (span->parent_flags & BEXT_TRACE_FLAG_SAMPLED) && is_sampled(recorder, out->trace_id_lo);
 }
 
@@ -254,15 +253,15 @@ static void add_attributes(bext_open_span *span, const bext_kept_attributes *att
 
 /* Makes a span known. False where there is no memory; the span is then still the caller's. */
 static bool publish(bext_recorder *recorder, bext_open_span *span, const bext_drops *drops) {
-  bext_handle_parts handle = *bext_open_span_handle(span);
-  recorder_shard *shard = shard_of(recorder, handle.span_id);
-  pthread_mutex_lock(&shard->lock);
+  const bext_handle_parts *handle = bext_open_span_handle(span);
+  recorder_shard *shard = shard_of(recorder, handle->span_id);
+  bext_lock_take(&shard->lock);
   bool is_kept = bext_handle_map_put(&shard->open, handle, span);
   shard->counters.started += is_kept;
-  if (is_kept) {
+  if (is_kept && bext_has_drops(drops)) {
     for (unsigned i = 0; i < BEXT_DROP_REASONS; i++) shard->counters.dropped[i] += drops->by_reason[i];
   }
-  pthread_mutex_unlock(&shard->lock);
+  bext_lock_let_go(&shard->lock);
   return is_kept;
 }
 
@@ -272,9 +271,10 @@ static bext_open_span *new_span(bext_recorder *recorder, const bext_start_call *
   heritage inherited;
   if (origin->payload_bytes > recorder->limits.span_bytes) return NULL;
   bool has_heritage = inherit(recorder, span, &inherited);
-  origin->clock_offset = has_heritage ? inherited.clock_offset : new_clock_offset();
+  uint64_t monotonic = read_clock(CLOCK_MONOTONIC);
+  origin->clock_offset = has_heritage ? inherited.clock_offset : new_clock_offset(recorder, monotonic);
   origin->trace_state = has_heritage ? (bext_text){inherited.trace_state, inherited.trace_state_length} : span->trace_state;
-  if (!start.start_time_unix_nanos) start.start_time_unix_nanos = now_by(origin->clock_offset);
+  if (!start.start_time_unix_nanos) start.start_time_unix_nanos = monotonic + (uint64_t)origin->clock_offset;
   return bext_open_span_new(&start, origin);
 }
 
@@ -317,24 +317,24 @@ bext_handle_parts bext_recorder_start(bext_recorder *recorder, const bext_start_
 
 /* --- Recording --------------------------------------------------------------------------------------------------------------------- */
 
-bool bext_recorder_add_link(bext_recorder *recorder, bext_handle_parts handle, const bext_kept_link *link) {
+bool bext_recorder_add_link(bext_recorder *recorder, const bext_handle_parts *handle, const bext_kept_link *link) {
   held_span held = hold(recorder, handle);
   bext_verdict verdict = held.span ? bext_open_span_add_link(held.span, link) : 0;
   if (verdict) bext_open_span_add_dropped(held.span, 0, 0, 1);
   return let_go(held, verdict);
 }
 
-bool bext_recorder_set_attribute(bext_recorder *recorder, bext_handle_parts handle, const bext_attribute_view *attribute) {
+bool bext_recorder_set_attribute(bext_recorder *recorder, const bext_handle_parts *handle, const bext_attribute_view *attribute) {
   held_span held = hold(recorder, handle);
   return let_go(held, held.span ? bext_open_span_set_attribute(held.span, attribute, &recorder->limits) : 0);
 }
 
-bool bext_recorder_set_host_attribute(bext_recorder *recorder, bext_handle_parts handle, const bext_attribute_view *attribute) {
+bool bext_recorder_set_host_attribute(bext_recorder *recorder, const bext_handle_parts *handle, const bext_attribute_view *attribute) {
   held_span held = hold(recorder, handle);
   return let_go(held, held.span ? bext_open_span_set_host_attribute(held.span, attribute) : 0);
 }
 
-bool bext_recorder_set_status(bext_recorder *recorder, bext_handle_parts handle, uint32_t code, bext_text message, bool is_verdict) {
+bool bext_recorder_set_status(bext_recorder *recorder, const bext_handle_parts *handle, uint32_t code, bext_text message, bool is_verdict) {
   held_span held = hold(recorder, handle);
   return let_go(held, held.span ? bext_open_span_set_status(held.span, code, message, is_verdict) : 0);
 }
@@ -343,7 +343,7 @@ static uint64_t event_time(const bext_open_span *span, const bext_event_call *ev
   return event->time_unix_nanos ? event->time_unix_nanos : now_by(bext_open_span_clock_offset(span));
 }
 
-bool bext_recorder_add_event(bext_recorder *recorder, bext_handle_parts handle, const bext_event_call *event) {
+bool bext_recorder_add_event(bext_recorder *recorder, const bext_handle_parts *handle, const bext_event_call *event) {
   bext_event_call cut = {event->name, bext_cut_attributes(&event->attributes, recorder->limits.event_attributes), event->time_unix_nanos};
   uint64_t payload_bytes = bext_event_bytes(&cut);
   held_span held = hold(recorder, handle);
@@ -354,7 +354,7 @@ bool bext_recorder_add_event(bext_recorder *recorder, bext_handle_parts handle, 
   return !verdict;
 }
 
-bool bext_recorder_add_host_event(bext_recorder *recorder, bext_handle_parts handle, const bext_event_call *event) {
+bool bext_recorder_add_host_event(bext_recorder *recorder, const bext_handle_parts *handle, const bext_event_call *event) {
   uint64_t payload_bytes = bext_event_bytes(event);
   held_span held = hold(recorder, handle);
   bext_verdict verdict = 0;
@@ -362,7 +362,7 @@ bool bext_recorder_add_host_event(bext_recorder *recorder, bext_handle_parts han
   return let_go(held, verdict);
 }
 
-bool bext_recorder_add_dropped(bext_recorder *recorder, bext_handle_parts handle, uint64_t attributes, uint64_t events) {
+bool bext_recorder_add_dropped(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t attributes, uint64_t events) {
   held_span held = hold(recorder, handle);
   if (held.span) bext_open_span_add_dropped(held.span, attributes, events, 0);
   return let_go(held, 0);
@@ -371,7 +371,7 @@ bool bext_recorder_add_dropped(bext_recorder *recorder, bext_handle_parts handle
 /* --- Ending ------------------------------------------------------------------------------------------------------------------------ */
 
 /* Takes a span out, NULL where it is not open. */
-static bext_open_span *take_out(bext_recorder *recorder, bext_handle_parts handle) {
+static bext_open_span *take_out(bext_recorder *recorder, const bext_handle_parts *handle) {
   held_span held = hold(recorder, handle);
   if (held.span) {
     bext_handle_map_remove(&held.shard->open, handle);
@@ -381,17 +381,17 @@ static bext_open_span *take_out(bext_recorder *recorder, bext_handle_parts handl
   return held.span;
 }
 
-bool bext_recorder_end(bext_recorder *recorder, bext_handle_parts handle, uint64_t end_time_unix_nanos) {
+bool bext_recorder_end(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t end_time_unix_nanos) {
   bext_open_span *span = take_out(recorder, handle);
   if (!span) return false;
   uint64_t end_time = end_time_unix_nanos ? end_time_unix_nanos : now_by(bext_open_span_clock_offset(span));
   bext_finished *finished = bext_open_span_finish(span, end_time);
   bext_open_span_free(span);
   if (!finished) {
-    count_drops(shard_of(recorder, handle.span_id), BEXT_DROP_MEMORY_LIMIT, 1);
+    count_drops(shard_of(recorder, handle->span_id), BEXT_DROP_MEMORY_LIMIT, 1);
   } else if (!bext_queue_put(&recorder->finished, finished)) {
     bext_finished_free(finished);
-    count_drops(shard_of(recorder, handle.span_id), BEXT_DROP_QUEUE_FULL, 1);
+    count_drops(shard_of(recorder, handle->span_id), BEXT_DROP_QUEUE_FULL, 1);
   }
   return true;
 }

@@ -59,25 +59,25 @@ bext_handle_parts bext_recorder_start(bext_recorder *recorder, const bext_start_
  */
 bext_handle_parts bext_recorder_open(bext_recorder *recorder, const bext_start_call *span, bext_text scope_name, bext_text scope_version,
                                      uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t payload_bytes);
-bool bext_recorder_add_link(bext_recorder *recorder, bext_handle_parts handle, const bext_kept_link *link);
+bool bext_recorder_add_link(bext_recorder *recorder, const bext_handle_parts *handle, const bext_kept_link *link);
 
 /* Each of these does nothing, and gives false, where the span is not open. What is dropped of one that is, is counted. */
-bool bext_recorder_set_attribute(bext_recorder *recorder, bext_handle_parts handle, const bext_attribute_view *attribute);
-bool bext_recorder_set_status(bext_recorder *recorder, bext_handle_parts handle, uint32_t code, bext_text message, bool is_verdict);
+bool bext_recorder_set_attribute(bext_recorder *recorder, const bext_handle_parts *handle, const bext_attribute_view *attribute);
+bool bext_recorder_set_status(bext_recorder *recorder, const bext_handle_parts *handle, uint32_t code, bext_text message, bool is_verdict);
 /* True where the event was taken. */
-bool bext_recorder_add_event(bext_recorder *recorder, bext_handle_parts handle, const bext_event_call *event);
+bool bext_recorder_add_event(bext_recorder *recorder, const bext_handle_parts *handle, const bext_event_call *event);
 /* Ends it, at a time or, with 0, now. */
-bool bext_recorder_end(bext_recorder *recorder, bext_handle_parts handle, uint64_t end_time_unix_nanos);
-bool bext_recorder_add_dropped(bext_recorder *recorder, bext_handle_parts handle, uint64_t attributes, uint64_t events);
+bool bext_recorder_end(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t end_time_unix_nanos);
+bool bext_recorder_add_dropped(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t attributes, uint64_t events);
 
 /* The host's own facts, outside the limits. */
-bool bext_recorder_set_host_attribute(bext_recorder *recorder, bext_handle_parts handle, const bext_attribute_view *attribute);
-bool bext_recorder_add_host_event(bext_recorder *recorder, bext_handle_parts handle, const bext_event_call *event);
+bool bext_recorder_set_host_attribute(bext_recorder *recorder, const bext_handle_parts *handle, const bext_attribute_view *attribute);
+bool bext_recorder_add_host_event(bext_recorder *recorder, const bext_handle_parts *handle, const bext_event_call *event);
 
 /* Whether the span is open. */
-bool bext_recorder_is_open(bext_recorder *recorder, bext_handle_parts handle);
+bool bext_recorder_is_open(bext_recorder *recorder, const bext_handle_parts *handle);
 /* The time by the clock of the span's trace, by the wall clock where it is not open. */
-uint64_t bext_recorder_now(bext_recorder *recorder, bext_handle_parts handle);
+uint64_t bext_recorder_now(bext_recorder *recorder, const bext_handle_parts *handle);
 
 /* Takes out all finished spans. */
 bext_batch bext_recorder_take(bext_recorder *recorder);

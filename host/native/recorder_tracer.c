@@ -20,27 +20,27 @@ static enum bext_answer start_span(void *self, const bext_start_call *span, bext
 }
 
 static enum bext_answer set_attribute(void *self, const bext_handle_parts *span, const bext_attribute_view *attribute) {
-  bext_recorder_set_attribute(((recorder_tracer *)self)->recorder, *span, attribute);
+  bext_recorder_set_attribute(((recorder_tracer *)self)->recorder, span, attribute);
   return BEXT_ANSWER_TAKEN;
 }
 
 static enum bext_answer set_status(void *self, const bext_handle_parts *span, uint32_t code, const bext_text *message) {
-  bext_recorder_set_status(((recorder_tracer *)self)->recorder, *span, code, *message, false);
+  bext_recorder_set_status(((recorder_tracer *)self)->recorder, span, code, *message, false);
   return BEXT_ANSWER_TAKEN;
 }
 
 static enum bext_answer add_event(void *self, const bext_handle_parts *span, const bext_event_call *event) {
-  bext_recorder_add_event(((recorder_tracer *)self)->recorder, *span, event);
+  bext_recorder_add_event(((recorder_tracer *)self)->recorder, span, event);
   return BEXT_ANSWER_TAKEN;
 }
 
 static enum bext_answer end_span(void *self, const bext_handle_parts *span, uint64_t end_time_unix_nanos) {
-  bext_recorder_end(((recorder_tracer *)self)->recorder, *span, end_time_unix_nanos);
+  bext_recorder_end(((recorder_tracer *)self)->recorder, span, end_time_unix_nanos);
   return BEXT_ANSWER_TAKEN;
 }
 
 static enum bext_answer add_dropped(void *self, const bext_handle_parts *span, uint32_t attributes, uint32_t events) {
-  bext_recorder_add_dropped(((recorder_tracer *)self)->recorder, *span, attributes, events);
+  bext_recorder_add_dropped(((recorder_tracer *)self)->recorder, span, attributes, events);
   return BEXT_ANSWER_TAKEN;
 }
 
@@ -50,6 +50,7 @@ static void release(void *self) {
 }
 
 static const bext_tracer_calls calls = {
+    .is_trusted = true,
     .start_span = start_span,
     .set_attribute = set_attribute,
     .set_status = set_status,

@@ -1,11 +1,11 @@
 /* scope.c - the tables and counters of one instance, behind one lock. */
 #include "scope.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "key_map.h"
+#include "lock.h"
 #include "recent_handles.h"
 
 /* A span that the guest may change: an open one of its own, or a current one. */
@@ -21,13 +21,14 @@ struct tracked_span {
 };
 
 struct bext_scope {
-  pthread_mutex_t lock;
+  bext_lock lock;
   atomic_size_t references;
   bext_limits limits;
   enum bext_remote_parents policy;
   bext_store store;
   bool is_bound;
   bool is_closed;
+  bool trusts_tracer;
   uint64_t payload_bytes;
   bext_handle_map open;
   tracked_span *newest;
@@ -42,10 +43,6 @@ struct bext_scope {
 bext_scope *bext_scope_new(const bext_limits *limits, enum bext_remote_parents policy) {
   bext_scope *scope = calloc(1, sizeof *scope);
   if (!scope) return NULL;
-  if (pthread_mutex_init(&scope->lock, NULL) != 0) {
-    free(scope);
-    return NULL;
-  }
   atomic_init(&scope->references, 1);
   scope->limits = *limits;
   scope->policy = policy;
@@ -76,7 +73,6 @@ void bext_scope_release(bext_scope *scope) {
   bext_handle_map_clear(&scope->open);
   bext_recent_handles_clear(&scope->ended);
   bext_recent_handles_clear(&scope->granted);
-  pthread_mutex_destroy(&scope->lock);
   free(scope);
 }
 
@@ -86,9 +82,9 @@ const bext_limits *bext_scope_limits(const bext_scope *scope) { return &scope->l
 
 enum bext_remote_parents bext_scope_policy(const bext_scope *scope) { return scope->policy; }
 
-static void lock(bext_scope *scope) { pthread_mutex_lock(&scope->lock); }
+static void lock(bext_scope *scope) { bext_lock_take(&scope->lock); }
 
-static void unlock(bext_scope *scope) { pthread_mutex_unlock(&scope->lock); }
+static void unlock(bext_scope *scope) { bext_lock_let_go(&scope->lock); }
 
 void bext_scope_hold_for_fork(bext_scope *scope) { lock(scope); }
 
@@ -102,7 +98,7 @@ static void count(bext_scope *scope, uint64_t *counter, uint64_t number) {
   unlock(scope);
 }
 
-void bext_scope_count_call(bext_scope *scope, enum bext_operation operation) { count(scope, &scope->counters.calls[operation], 1); }
+void bext_scope_trust_tracer(bext_scope *scope) { scope->trusts_tracer = true; }
 
 void bext_scope_count_recorded(bext_scope *scope, enum bext_operation operation) {
   count(scope, &scope->counters.recorded[operation], 1);
@@ -118,8 +114,6 @@ void bext_scope_count_drops(bext_scope *scope, const bext_drops *drops) {
 
 void bext_scope_count_unsampled(bext_scope *scope) { count(scope, &scope->counters.unsampled, 1); }
 
-void bext_scope_count_ignored(bext_scope *scope) { count(scope, &scope->counters.ignored, 1); }
-
 void bext_scope_counters(bext_scope *scope, bext_counters *out) {
   lock(scope);
   *out = scope->counters;
@@ -128,22 +122,29 @@ void bext_scope_counters(bext_scope *scope, bext_counters *out) {
 
 /* --- Store and state ---------------------------------------------------------------------------------------------------- */
 
-bool bext_scope_bind(bext_scope *scope, bext_store store) {
-  lock(scope);
-  bool is_first = !scope->is_bound;
-  if (is_first) scope->store = store;
-  scope->is_bound = true;
-  unlock(scope);
-  return is_first;
-}
-
 static bool is_same_store(bext_store a, bext_store b) { return a.context == b.context && (!a.id || !b.id || a.id == b.id); }
 
-bext_verdict bext_scope_check(bext_scope *scope, bext_store store) {
+/* With the lock held. */
+static bext_verdict enter(bext_scope *scope, enum bext_operation operation, bext_store store, bool *is_first) {
+  *is_first = !scope->is_bound;
+  if (*is_first) scope->store = store;
+  scope->is_bound = true;
+  scope->counters.calls[operation]++;
+  return scope->is_closed ? BEXT_DROP_SCOPE_CLOSED : is_same_store(scope->store, store) ? 0 : BEXT_DROP_WRONG_STORE;
+}
+
+bext_verdict bext_scope_enter(bext_scope *scope, enum bext_operation operation, bext_store store, bool *is_first) {
   lock(scope);
-  bext_verdict verdict = scope->is_closed ? BEXT_DROP_SCOPE_CLOSED : is_same_store(scope->store, store) ? 0 : BEXT_DROP_WRONG_STORE;
+  bext_verdict verdict = enter(scope, operation, store, is_first);
   unlock(scope);
   return verdict;
+}
+
+void bext_scope_enter_ignored(bext_scope *scope, enum bext_operation operation, bext_store store, bool *is_first) {
+  lock(scope);
+  enter(scope, operation, store, is_first);
+  scope->counters.ignored++;
+  unlock(scope);
 }
 
 bool bext_scope_is_closed(bext_scope *scope) {
@@ -162,11 +163,11 @@ size_t bext_scope_open_spans(bext_scope *scope) {
 
 /* --- Whose spans -------------------------------------------------------------------------------------------------------- */
 
-static bool is_current(const bext_scope *scope, bext_handle_parts handle) {
-  return scope->current && bext_handle_equal(scope->current->handle, handle);
+static bool is_current(const bext_scope *scope, const bext_handle_parts *handle) {
+  return scope->current && bext_handle_equal(&scope->current->handle, handle);
 }
 
-bool bext_scope_is_known_parent(bext_scope *scope, bext_handle_parts handle) {
+bool bext_scope_is_known_parent(bext_scope *scope, const bext_handle_parts *handle) {
   lock(scope);
   bool is_known = bext_handle_map_get(&scope->open, handle) || bext_recent_handles_has(&scope->ended, handle) ||
                   bext_recent_handles_has(&scope->granted, handle) || is_current(scope, handle);
@@ -183,16 +184,23 @@ bool bext_scope_current(bext_scope *scope, bext_handle_parts *out) {
 }
 
 /* The span that the guest may change, or NULL. With the lock held. */
-static tracked_span *find(bext_scope *scope, bext_handle_parts handle) {
+static tracked_span *find(bext_scope *scope, const bext_handle_parts *handle) {
   tracked_span *tracked = bext_handle_map_get(&scope->open, handle);
   return tracked ? tracked : is_current(scope, handle) ? scope->current : NULL;
 }
 
-bext_verdict bext_scope_touch(bext_scope *scope, bext_handle_parts handle) {
+bext_verdict bext_scope_enter_span(bext_scope *scope, enum bext_operation operation, bext_store store, const bext_handle_parts *handle,
+                                   bool *is_first) {
   lock(scope);
-  bext_verdict verdict = find(scope, handle) ? 0 : BEXT_DROP_UNKNOWN_HANDLE;
+  bext_verdict verdict = enter(scope, operation, store, is_first);
+  if (!verdict && !find(scope, handle)) verdict = BEXT_DROP_UNKNOWN_HANDLE;
   unlock(scope);
   return verdict;
+}
+
+/* Counts what the tracer will take. With the lock held. */
+static void foresee(bext_scope *scope, enum bext_operation operation, bext_verdict verdict) {
+  scope->counters.recorded[operation] += !verdict && scope->trusts_tracer;
 }
 
 /* --- Starting and ending -------------------------------------------------------------------------------------------------- */
@@ -205,10 +213,10 @@ bext_verdict bext_scope_check_room(bext_scope *scope, uint64_t payload_bytes) {
   return verdict;
 }
 
-static tracked_span *new_tracked(bext_handle_parts handle, uint64_t payload_bytes) {
+static tracked_span *new_tracked(const bext_handle_parts *handle, uint64_t payload_bytes) {
   tracked_span *tracked = malloc(sizeof *tracked);
   if (!tracked) return NULL;
-  tracked->handle = handle;
+  tracked->handle = *handle;
   tracked->payload_bytes = payload_bytes;
   tracked->event_count = tracked->status_bytes = 0;
   tracked->older = tracked->newer = NULL;
@@ -226,7 +234,7 @@ static bool remember_attributes(tracked_span *tracked, const bext_kept_attribute
 
 static bext_verdict insert(bext_scope *scope, tracked_span *tracked) {
   if (scope->is_closed) return BEXT_DROP_SCOPE_CLOSED;
-  if (!bext_handle_map_put(&scope->open, tracked->handle, tracked)) return BEXT_DROP_MEMORY_LIMIT;
+  if (!bext_handle_map_put(&scope->open, &tracked->handle, tracked)) return BEXT_DROP_MEMORY_LIMIT;
   tracked->older = scope->newest;
   if (scope->newest) scope->newest->newer = tracked;
   scope->newest = tracked;
@@ -234,13 +242,14 @@ static bext_verdict insert(bext_scope *scope, tracked_span *tracked) {
   return 0;
 }
 
-bext_verdict bext_scope_add(bext_scope *scope, bext_handle_parts handle, uint64_t payload_bytes, const bext_kept_attributes *attributes) {
+bext_verdict bext_scope_add(bext_scope *scope, const bext_handle_parts *handle, uint64_t payload_bytes, const bext_kept_attributes *attributes) {
   tracked_span *tracked = new_tracked(handle, payload_bytes);
   if (!tracked) return BEXT_DROP_MEMORY_LIMIT;
   bext_verdict verdict = BEXT_DROP_MEMORY_LIMIT;
   if (remember_attributes(tracked, attributes)) {
     lock(scope);
     verdict = insert(scope, tracked);
+    foresee(scope, BEXT_OP_START_SPAN, verdict);
     unlock(scope);
   }
   if (verdict) free_tracked(tracked);
@@ -249,19 +258,20 @@ bext_verdict bext_scope_add(bext_scope *scope, bext_handle_parts handle, uint64_
 
 /* Takes an open span out of the table and the chain. With the lock held. */
 static void take_out(bext_scope *scope, tracked_span *tracked) {
-  bext_handle_map_remove(&scope->open, tracked->handle);
+  bext_handle_map_remove(&scope->open, &tracked->handle);
   if (tracked->older) tracked->older->newer = tracked->newer;
   if (tracked->newer) tracked->newer->older = tracked->older;
   else scope->newest = tracked->older;
   scope->payload_bytes -= tracked->payload_bytes;
 }
 
-bext_verdict bext_scope_end(bext_scope *scope, bext_handle_parts handle) {
+bext_verdict bext_scope_end(bext_scope *scope, const bext_handle_parts *handle) {
   lock(scope);
   tracked_span *tracked = bext_handle_map_get(&scope->open, handle);
   if (tracked) {
     take_out(scope, tracked);
     bext_recent_handles_add(&scope->ended, handle);
+    foresee(scope, BEXT_OP_END_SPAN, 0);
   }
   unlock(scope);
   if (!tracked) return BEXT_DROP_UNKNOWN_HANDLE;
@@ -299,37 +309,40 @@ static bext_verdict charge_key(bext_scope *scope, tracked_span *tracked, bext_te
   return verdict;
 }
 
-bext_verdict bext_scope_charge_attribute(bext_scope *scope, bext_handle_parts handle, bext_text key, uint64_t payload_bytes) {
+bext_verdict bext_scope_charge_attribute(bext_scope *scope, const bext_handle_parts *handle, bext_text key, uint64_t payload_bytes) {
   lock(scope);
   tracked_span *tracked = find(scope, handle);
   bext_verdict verdict = tracked ? charge_key(scope, tracked, key, payload_bytes) : BEXT_DROP_UNKNOWN_HANDLE;
+  foresee(scope, BEXT_OP_SET_ATTRIBUTE, verdict);
   unlock(scope);
   return verdict;
 }
 
-bext_verdict bext_scope_charge_event(bext_scope *scope, bext_handle_parts handle, uint64_t payload_bytes) {
+bext_verdict bext_scope_charge_event(bext_scope *scope, const bext_handle_parts *handle, uint64_t payload_bytes) {
   lock(scope);
   tracked_span *tracked = find(scope, handle);
   bext_verdict verdict = !tracked                                             ? BEXT_DROP_UNKNOWN_HANDLE
                          : tracked->event_count >= scope->limits.span_events ? BEXT_DROP_EVENT_LIMIT
                                                                               : charge(scope, tracked, 0, payload_bytes);
   if (!verdict) tracked->event_count++;
+  foresee(scope, BEXT_OP_ADD_EVENT, verdict);
   unlock(scope);
   return verdict;
 }
 
-bext_verdict bext_scope_charge_status(bext_scope *scope, bext_handle_parts handle, uint64_t payload_bytes) {
+bext_verdict bext_scope_charge_status(bext_scope *scope, const bext_handle_parts *handle, uint64_t payload_bytes) {
   lock(scope);
   tracked_span *tracked = find(scope, handle);
   bext_verdict verdict = tracked ? charge(scope, tracked, tracked->status_bytes, payload_bytes) : BEXT_DROP_UNKNOWN_HANDLE;
   if (!verdict) tracked->status_bytes = payload_bytes;
+  foresee(scope, BEXT_OP_SET_STATUS, verdict);
   unlock(scope);
   return verdict;
 }
 
 /* --- The host's side ----------------------------------------------------------------------------------------------------- */
 
-bool bext_scope_push_current(bext_scope *scope, bext_handle_parts handle) {
+bool bext_scope_push_current(bext_scope *scope, const bext_handle_parts *handle) {
   tracked_span *tracked = new_tracked(handle, 0);
   if (!tracked) return false;
   lock(scope);
@@ -350,7 +363,7 @@ void bext_scope_pop_current(bext_scope *scope) {
   if (tracked) free_tracked(tracked);
 }
 
-void bext_scope_grant(bext_scope *scope, bext_handle_parts handle) {
+void bext_scope_grant(bext_scope *scope, const bext_handle_parts *handle) {
   lock(scope);
   bext_recent_handles_add(&scope->granted, handle);
   unlock(scope);

@@ -63,45 +63,50 @@ enum bext_remote_parents bext_scope_policy(const bext_scope *scope);
 void bext_scope_hold_for_fork(bext_scope *scope);
 void bext_scope_let_go_after_fork(bext_scope *scope);
 
+/* The tracer takes whatever it is given: what it will be given counts as recorded at once. */
+void bext_scope_trust_tracer(bext_scope *scope);
+
 /* Counting. */
-void bext_scope_count_call(bext_scope *scope, enum bext_operation operation);
 void bext_scope_count_recorded(bext_scope *scope, enum bext_operation operation);
 void bext_scope_count_drop(bext_scope *scope, bext_verdict reason);
 void bext_scope_count_drops(bext_scope *scope, const bext_drops *drops);
 void bext_scope_count_unsampled(bext_scope *scope);
-void bext_scope_count_ignored(bext_scope *scope);
 void bext_scope_counters(bext_scope *scope, bext_counters *out);
 
-/* Binds the scope to its first store; true where it was bound by this call. */
-bool bext_scope_bind(bext_scope *scope, bext_store store);
-/* 0, `scope_closed`, or `wrong_store`. */
-bext_verdict bext_scope_check(bext_scope *scope, bext_store store);
+/*
+ * Begins a host call: counts it, and binds the scope to its first store, which `is_first` tells. 0, or `scope_closed` or `wrong_store`.
+ */
+bext_verdict bext_scope_enter(bext_scope *scope, enum bext_operation operation, bext_store store, bool *is_first);
+
+/* The same for a call on a span that the guest may change: its own and open, or the current one. Else `unknown_handle`. */
+bext_verdict bext_scope_enter_span(bext_scope *scope, enum bext_operation operation, bext_store store, const bext_handle_parts *handle,
+                                   bool *is_first);
+
+/* The same for a call on an invalid handle, which is ignored, and counted as such. */
+void bext_scope_enter_ignored(bext_scope *scope, enum bext_operation operation, bext_store store, bool *is_first);
 
 bool bext_scope_is_closed(bext_scope *scope);
 size_t bext_scope_open_spans(bext_scope *scope);
-bool bext_scope_is_known_parent(bext_scope *scope, bext_handle_parts handle);
+bool bext_scope_is_known_parent(bext_scope *scope, const bext_handle_parts *handle);
 /* Whether a host span surrounds the running call, and which. */
 bool bext_scope_current(bext_scope *scope, bext_handle_parts *out);
-/* 0 where the guest may change the span: its own and open, or the current one. Else `unknown_handle`. */
-bext_verdict bext_scope_touch(bext_scope *scope, bext_handle_parts handle);
-
 /* Whether one more span of this size may start. */
 bext_verdict bext_scope_check_room(bext_scope *scope, uint64_t payload_bytes);
 /* Takes over a span that has started, with what its attributes weigh. `scope_closed` where it is too late for it. */
-bext_verdict bext_scope_add(bext_scope *scope, bext_handle_parts handle, uint64_t payload_bytes, const bext_kept_attributes *attributes);
+bext_verdict bext_scope_add(bext_scope *scope, const bext_handle_parts *handle, uint64_t payload_bytes, const bext_kept_attributes *attributes);
 /* Lets go of an open span of the guest's own; it stays known as a parent. Else `unknown_handle`. */
-bext_verdict bext_scope_end(bext_scope *scope, bext_handle_parts handle);
+bext_verdict bext_scope_end(bext_scope *scope, const bext_handle_parts *handle);
 
 /* Making room for what is recorded on a span; an overwritten value gives its own bytes back. */
-bext_verdict bext_scope_charge_attribute(bext_scope *scope, bext_handle_parts handle, bext_text key, uint64_t payload_bytes);
-bext_verdict bext_scope_charge_event(bext_scope *scope, bext_handle_parts handle, uint64_t payload_bytes);
-bext_verdict bext_scope_charge_status(bext_scope *scope, bext_handle_parts handle, uint64_t payload_bytes);
+bext_verdict bext_scope_charge_attribute(bext_scope *scope, const bext_handle_parts *handle, bext_text key, uint64_t payload_bytes);
+bext_verdict bext_scope_charge_event(bext_scope *scope, const bext_handle_parts *handle, uint64_t payload_bytes);
+bext_verdict bext_scope_charge_status(bext_scope *scope, const bext_handle_parts *handle, uint64_t payload_bytes);
 
 /* What `current_span` tells from now on; false where there is no memory. */
-bool bext_scope_push_current(bext_scope *scope, bext_handle_parts handle);
+bool bext_scope_push_current(bext_scope *scope, const bext_handle_parts *handle);
 /* Undoes the last push, and gives back what the guest recorded on that span. */
 void bext_scope_pop_current(bext_scope *scope);
-void bext_scope_grant(bext_scope *scope, bext_handle_parts handle);
+void bext_scope_grant(bext_scope *scope, const bext_handle_parts *handle);
 
 /* Closes the scope to host calls. What is open stays until it is taken. */
 void bext_scope_close(bext_scope *scope);

@@ -22,6 +22,12 @@ typedef struct bext_drops {
   uint64_t by_reason[BEXT_DROP_REASONS];
 } bext_drops;
 
+static inline bool bext_has_drops(const bext_drops *drops) {
+  uint64_t total = 0;
+  for (unsigned i = 0; i < BEXT_DROP_REASONS; i++) total += drops->by_reason[i];
+  return total != 0;
+}
+
 /* The attributes that stay, each key once, in the order of their first occurrence; and how many did not. */
 typedef struct bext_kept_attributes {
   bext_attribute_view *items;

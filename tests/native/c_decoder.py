@@ -112,7 +112,7 @@ class CDecoder:
 
     def _handle(self, parts: Any) -> SpanHandle:
         handle = SpanHandle.from_parts(parts.trace_id_hi, parts.trace_id_lo, parts.span_id)
-        assert handle.is_invalid == self.lib.bext_handle_is_invalid(parts)
+        assert handle.is_invalid == self.lib.bext_handle_is_invalid(self.ffi.addressof(parts))
         return handle
 
     def _value(self, view: Any) -> AttrValue:

@@ -43,7 +43,7 @@ int bext_decode_span_event(const uint8_t *payload, size_t length, bext_span_even
 int bext_check_framing(const uint8_t *data, size_t length);
 bool bext_is_utf8(const uint8_t *bytes, size_t length);
 bool bext_is_trace_state(const uint8_t *bytes, size_t length);
-bool bext_handle_is_invalid(bext_handle_parts handle);
+bool bext_handle_is_invalid(const bext_handle_parts *handle);
 
 #define BEXT_VALUE_STR ...
 #define BEXT_VALUE_BOOL ...

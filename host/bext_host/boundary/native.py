@@ -113,7 +113,7 @@ class NativeCalls:
 
     def push_current(self, handle: SpanHandle) -> None:
         """From now on `current_span` answers `handle`."""
-        if not lib.bext_scope_push_current(self._scope, handle.to_parts()):
+        if not lib.bext_scope_push_current(self._scope, [handle.to_parts()]):
             raise MemoryError("no memory for the current span")
         if not handle.is_invalid:
             self._hold(handle)
@@ -129,7 +129,7 @@ class NativeCalls:
 
     def grant(self, handle: SpanHandle) -> None:
         """Make a handle a known parent."""
-        lib.bext_scope_grant(self._scope, handle.to_parts())
+        lib.bext_scope_grant(self._scope, [handle.to_parts()])
 
     def drain(self) -> list[SpanHandle]:
         """Close, and give up what was open, the last started first."""

@@ -77,13 +77,13 @@ class NativeCore:
         attributes, trace_state = codec.encode_span_event(SpanEvent("", link.attributes)), link.trace_state.encode()
         dropped = _u64(link.dropped_attributes_count)
         lib.bext_recorder_link_payload(
-            self.native, parts, link.handle.to_parts(), trace_state, len(trace_state), attributes, len(attributes), dropped
+            self.native, [parts], [link.handle.to_parts()], trace_state, len(trace_state), attributes, len(attributes), dropped
         )
 
     def set_attribute(self, span: SpanHandle, key: str, value: AttrValue) -> None:
         """Add or overwrite an attribute."""
         payload = codec.encode_attribute(key, value)
-        lib.bext_recorder_attribute_payload(self.native, span.to_parts(), payload, len(payload), False)
+        lib.bext_recorder_attribute_payload(self.native, [span.to_parts()], payload, len(payload), False)
 
     def set_status(self, span: SpanHandle, status: SpanStatus) -> None:
         """Set the status by OpenTelemetry's rules."""
@@ -91,7 +91,7 @@ class NativeCore:
 
     def _set_status(self, span: SpanHandle, status: SpanStatus, *, is_verdict: bool) -> None:
         payload = codec.encode_span_status(status)
-        lib.bext_recorder_status_payload(self.native, span.to_parts(), payload, len(payload), is_verdict)
+        lib.bext_recorder_status_payload(self.native, [span.to_parts()], payload, len(payload), is_verdict)
 
     def add_event(self, span: SpanHandle, event: SpanEvent, drops: Drops) -> None:
         """Add an event."""
@@ -100,22 +100,22 @@ class NativeCore:
 
     def _add_event(self, span: SpanHandle, event: SpanEvent, *, is_host: bool) -> bool:
         payload, dropped = codec.encode_span_event(event), _u64(event.dropped_attributes_count)
-        return bool(lib.bext_recorder_event_payload(self.native, span.to_parts(), payload, len(payload), dropped, is_host))
+        return bool(lib.bext_recorder_event_payload(self.native, [span.to_parts()], payload, len(payload), dropped, is_host))
 
     def end_span(self, span: SpanHandle, end_time_unix_nanos: int | None) -> None:
         """End a span."""
-        lib.bext_recorder_end(self.native, span.to_parts(), end_time_unix_nanos or 0)
+        lib.bext_recorder_end(self.native, [span.to_parts()], end_time_unix_nanos or 0)
 
     def record_host(
         self, span: SpanHandle, attributes: Mapping[str, AttrValue], events: Sequence[SpanEvent], verdict: SpanStatus | None, drops: Drops
     ) -> None:
         """The host's own facts and its verdict."""
-        if not lib.bext_recorder_is_open(self.native, span.to_parts()):
+        if not lib.bext_recorder_is_open(self.native, [span.to_parts()]):
             return
         self._count_all(drops)
         for key, value in attributes.items():
             payload = codec.encode_attribute(key, value)
-            lib.bext_recorder_attribute_payload(self.native, span.to_parts(), payload, len(payload), True)
+            lib.bext_recorder_attribute_payload(self.native, [span.to_parts()], payload, len(payload), True)
         for event in events:
             self._add_event(span, event, is_host=True)
         if verdict is not None:
@@ -123,12 +123,12 @@ class NativeCore:
 
     def add_dropped(self, span: SpanHandle, attributes: int, events: int, reason: DropReason | None = None) -> None:
         """Count what was dropped of a span, on the span and, with a reason, in the counters."""
-        if lib.bext_recorder_add_dropped(self.native, span.to_parts(), _u64(attributes), _u64(events)) and reason is not None:
+        if lib.bext_recorder_add_dropped(self.native, [span.to_parts()], _u64(attributes), _u64(events)) and reason is not None:
             self.count_drop(reason)
 
     def now(self, span: SpanHandle) -> int:
         """The time by the clock of the span's trace, by the wall clock where it is not open."""
-        return int(lib.bext_recorder_now(self.native, span.to_parts()))
+        return int(lib.bext_recorder_now(self.native, [span.to_parts()]))
 
     def count_unsampled(self) -> None:
         """Count a span that was not sampled."""
