@@ -65,11 +65,16 @@ void bext_caller_write_handle(const bext_caller *caller, uint32_t offset, const 
 }
 
 bext_verdict bext_caller_read(const bext_caller *caller, uint32_t offset, uint32_t length, uint64_t at_most, bext_payload *out) {
+  out->bytes = out->small;
+  out->length = 0;
   if (length > at_most) return BEXT_DROP_TOO_LARGE;
   if (!bext_caller_has_range(caller, offset, length)) return BEXT_DROP_OUT_OF_BOUNDS;
+  if (length > sizeof out->small) {
+    uint8_t *larger = malloc(length);
+    if (!larger) return BEXT_DROP_MEMORY_LIMIT;
+    out->bytes = larger;
+  }
   out->length = length;
-  out->bytes = length <= sizeof out->small ? out->small : malloc(length);
-  if (!out->bytes) return BEXT_DROP_MEMORY_LIMIT;
   if (length) memcpy(out->bytes, wasmtime.memory_data(caller->context, &caller->memory) + offset, length);
   return 0;
 }

@@ -45,7 +45,7 @@ bool bext_caller_has_range(const bext_caller *caller, uint64_t offset, uint64_t 
 /* Writes the 24 bytes of a handle where the range is known to be good; memory never shrinks. */
 void bext_caller_write_handle(const bext_caller *caller, uint32_t offset, const bext_handle_parts *handle);
 
-/* Copies a payload: 0, `too_large`, `out_of_bounds`, or `memory_limit` where there is no memory. Where it is 0, free the copy. */
+/* Copies a payload: 0, `too_large`, `out_of_bounds`, or `memory_limit` where there is no memory; the copy is empty then. Free it. */
 bext_verdict bext_caller_read(const bext_caller *caller, uint32_t offset, uint32_t length, uint64_t at_most, bext_payload *out);
 void bext_payload_free(bext_payload *payload);
 

@@ -16,13 +16,13 @@ static void append(bext_batch *batch, bext_finished *span) {
   batch->payload_bytes += span->payload_bytes;
 }
 
-static bool fits(const bext_batch *batch, const bext_finished *span, uint64_t at_most_spans, uint64_t at_most_bytes) {
+static bool batch_fits(const bext_batch *batch, const bext_finished *span, uint64_t at_most_spans, uint64_t at_most_bytes) {
   return batch->count < at_most_spans && batch->payload_bytes + span->payload_bytes <= at_most_bytes;
 }
 
 bool bext_queue_put(bext_queue *queue, bext_finished *span) {
   bext_lock_take(&queue->lock);
-  bool has_room = fits(&queue->waiting, span, queue->at_most_spans, queue->at_most_bytes);
+  bool has_room = batch_fits(&queue->waiting, span, queue->at_most_spans, queue->at_most_bytes);
   if (has_room) append(&queue->waiting, span);
   bext_lock_let_go(&queue->lock);
   return has_room;
@@ -54,7 +54,7 @@ static bext_finished *take_first(bext_batch *batch) {
 
 bext_batch bext_batch_cut(bext_batch *from, uint64_t at_most_spans, uint64_t at_most_bytes) {
   bext_batch cut = {NULL, NULL, 0, 0};
-  while (from->first && (cut.count == 0 || fits(&cut, from->first, at_most_spans, at_most_bytes))) append(&cut, take_first(from));
+  while (from->first && (cut.count == 0 || batch_fits(&cut, from->first, at_most_spans, at_most_bytes))) append(&cut, take_first(from));
   return cut;
 }
 

@@ -22,6 +22,7 @@ struct bext_guest {
 typedef struct host_call {
   bext_guest *guest;
   bext_caller caller;
+  bext_visit visit;
   bool must_stop;
 } host_call;
 
@@ -39,11 +40,14 @@ static void recorded(host_call *call, enum bext_answer answer, enum bext_operati
 
 /* --- Opening and closing a call -------------------------------------------------------------------------------------------- */
 
-static bext_store open_call(host_call *call, bext_guest *guest, void *caller) {
+static void open_call(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint32_t payload_bytes) {
   bool knows_memory = atomic_load_explicit(&guest->knows_memory, memory_order_acquire);
   call->guest = guest;
   call->must_stop = false;
-  return bext_caller_open(&call->caller, caller, knows_memory ? &guest->memory : NULL);
+  call->visit.operation = operation;
+  call->visit.refusal = 0;
+  call->visit.store = bext_caller_open(&call->caller, caller, knows_memory ? &guest->memory : NULL);
+  call->visit.payload_bytes = payload_bytes;
 }
 
 /* Notes what the first call shows; there is only one. */
@@ -54,31 +58,24 @@ static void begin(bext_guest *guest, const bext_caller *caller) {
   atomic_store_explicit(&guest->knows_memory, true, memory_order_release);
 }
 
-static void charge_fuel(host_call *call, bool is_first, uint64_t payload_bytes) {
-  if (is_first) begin(call->guest, &call->caller);
+/* The scope has seen the call. */
+static void entered(const host_call *call) {
+  if (call->visit.is_first) begin(call->guest, &call->caller);
   if (atomic_load_explicit(&call->guest->has_fuel, memory_order_relaxed)) {
-    bext_caller_charge_fuel(&call->caller, BEXT_FUEL_PER_CALL + payload_bytes);
+    bext_caller_charge_fuel(&call->caller, BEXT_FUEL_PER_CALL + call->visit.payload_bytes);
   }
 }
 
 /* Begins a call that is not on a span. */
-static bext_verdict enter(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint64_t payload_bytes) {
-  bool is_first;
-  bext_store store = open_call(call, guest, caller);
-  bext_verdict verdict = bext_scope_enter(guest->scope, operation, store, &is_first);
-  charge_fuel(call, is_first, payload_bytes);
+static bext_verdict enter(host_call *call) {
+  bext_verdict verdict = bext_scope_enter(call->guest->scope, &call->visit);
+  entered(call);
   return verdict;
 }
 
-/* Begins a call on a span of the guest's. False where the call is ignored, since the handle is invalid. */
-static bool enter_span(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, const bext_handle_parts *span,
-                       uint64_t payload_bytes, bext_verdict *verdict) {
-  bool is_first, is_ignored = bext_handle_is_invalid(span);
-  bext_store store = open_call(call, guest, caller);
-  if (is_ignored) bext_scope_enter_ignored(guest->scope, operation, store, &is_first);
-  else *verdict = bext_scope_enter_span(guest->scope, operation, store, span, &is_first);
-  charge_fuel(call, is_first, payload_bytes);
-  return !is_ignored;
+static void ignore(host_call *call) {
+  bext_scope_enter_ignored(call->guest->scope, &call->visit);
+  entered(call);
 }
 
 static void *close_call(const host_call *call) { return call->must_stop ? bext_new_trap() : NULL; }
@@ -88,7 +85,7 @@ static bext_verdict read_payload(const host_call *call, uint32_t offset, uint32_
 }
 
 /* Counts why a call is dropped; a store that is not the scope's is told of once. */
-static void drop(host_call *call, bext_verdict verdict) {
+static void drop_call(host_call *call, bext_verdict verdict) {
   bext_guest *guest = call->guest;
   bext_scope_count_drop(guest->scope, verdict);
   if (verdict != BEXT_DROP_WRONG_STORE || atomic_exchange(&guest->warned_of_store, true)) return;
@@ -127,7 +124,7 @@ static bool resolve_parent(bext_scope *scope, const bext_span_start_view *view, 
 }
 
 /* Steps 6 and 7: trims, asks the tracer, takes the span over. */
-static bext_verdict hand_start(host_call *call, bext_start_call *span, bext_drops *drops, uint32_t payload_bytes, bext_handle_parts *out) {
+static bext_verdict hand_start(host_call *call, bext_start_call *span, bext_drops *drops, bext_handle_parts *out) {
   bext_guest *guest = call->guest;
   bext_handle_parts handle = {0, 0, 0};
   if (bext_has_drops(drops)) bext_scope_count_drops(guest->scope, drops);
@@ -136,7 +133,7 @@ static bext_verdict hand_start(host_call *call, bext_start_call *span, bext_drop
     bext_scope_count_unsampled(guest->scope);
     return 0;
   }
-  bext_verdict verdict = bext_scope_add(guest->scope, &handle, payload_bytes, &span->attributes);
+  bext_verdict verdict = bext_scope_add(guest->scope, &handle, call->visit.payload_bytes, &span->attributes);
   if (verdict) { /* closed while the tracer ran, or no memory: nobody else would end this span */
     is_taken(call, guest->calls->end_span(guest->self, &handle, 0));
     return verdict;
@@ -146,7 +143,7 @@ static bext_verdict hand_start(host_call *call, bext_start_call *span, bext_drop
   return 0;
 }
 
-static bext_verdict start_decoded(host_call *call, const bext_span_start_view *view, uint32_t payload_bytes, bext_handle_parts *out) {
+static bext_verdict start_decoded(host_call *call, const bext_span_start_view *view, bext_handle_parts *out) {
   bext_scope *scope = call->guest->scope;
   bext_start_call span = {.name = view->name, .kind = (uint32_t)view->kind, .start_time_unix_nanos = view->start_time_unix_nanos};
   bext_drops drops = {{0}};
@@ -156,12 +153,11 @@ static bext_verdict start_decoded(host_call *call, const bext_span_start_view *v
     bext_scope_count_unsampled(scope);
     return 0;
   }
-  bext_verdict verdict = bext_scope_check_room(scope, payload_bytes);
-  if (verdict) return verdict;
+  if (call->visit.room) return call->visit.room;
   const bext_limits *limits = bext_scope_limits(scope);
   bool enough_memory = bext_keep_attributes(view->attributes, limits->span_attributes, &drops, &span.attributes) &&
                        bext_keep_links(view->links, has_link ? &link : NULL, limits, &drops, &span.links);
-  verdict = enough_memory ? hand_start(call, &span, &drops, payload_bytes, out) : BEXT_DROP_MEMORY_LIMIT;
+  bext_verdict verdict = enough_memory ? hand_start(call, &span, &drops, out) : BEXT_DROP_MEMORY_LIMIT;
   bext_free_links(&span.links);
   bext_free_attributes(&span.attributes);
   return verdict;
@@ -172,7 +168,7 @@ static bext_verdict start(host_call *call, uint32_t offset, uint32_t length, bex
   bext_span_start_view view;
   bext_verdict verdict = read_payload(call, offset, length, &payload);
   if (verdict) return verdict;
-  verdict = bext_decode_span_start(payload.bytes, length, &view) ? BEXT_DROP_MALFORMED : start_decoded(call, &view, length, out);
+  verdict = bext_decode_span_start(payload.bytes, length, &view) ? BEXT_DROP_MALFORMED : start_decoded(call, &view, out);
   bext_payload_free(&payload);
   return verdict;
 }
@@ -181,7 +177,8 @@ static void *on_start_span(void *env, void *caller, bext_wasm_value *values, siz
   (void)count;
   uint32_t span_ptr = values[0].i32, span_len = values[1].i32, handle_out = values[2].i32;
   host_call call;
-  bext_verdict verdict = enter(&call, env, caller, BEXT_OP_START_SPAN, span_len);
+  open_call(&call, env, caller, BEXT_OP_START_SPAN, span_len);
+  bext_verdict verdict = enter(&call);
   if (bext_caller_has_range(&call.caller, handle_out, BEXT_HANDLE_SIZE)) {
     bext_handle_parts handle = {0, 0, 0};
     if (!verdict) verdict = start(&call, span_ptr, span_len, &handle);
@@ -189,18 +186,29 @@ static void *on_start_span(void *env, void *caller, bext_wasm_value *values, siz
   } else {
     verdict = BEXT_DROP_OUT_OF_BOUNDS;
   }
-  if (verdict) drop(&call, verdict);
+  if (verdict) drop_call(&call, verdict);
   return close_call(&call);
 }
 
 /* --- set_attribute, set_status, add_event ------------------------------------------------------------------------------------ */
 
+/*
+ * Each of the three decodes its payload, where that could be read, before it enters the scope, once: decoding changes nothing, and the
+ * scope tells what counts more than a bad payload.
+ */
+typedef bext_verdict record_function(host_call *call, const bext_handle_parts *span, const bext_payload *payload);
+
+static void refuse(host_call *call, bext_verdict why) {
+  if (!call->visit.refusal) call->visit.refusal = why;
+}
+
 static bext_verdict set_attribute(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
   bext_guest *guest = call->guest;
-  bext_attribute_view view;
-  if (bext_decode_attribute(payload->bytes, payload->length, &view)) return BEXT_DROP_MALFORMED;
-  if (bext_is_reserved_key(view.key)) return BEXT_DROP_RESERVED_KEY;
-  bext_verdict verdict = bext_scope_charge_attribute(guest->scope, span, view.key, payload->length);
+  bext_attribute_view view = {.key = {NULL, 0}};
+  if (bext_decode_attribute(payload->bytes, payload->length, &view)) refuse(call, BEXT_DROP_MALFORMED);
+  else if (bext_is_reserved_key(view.key)) refuse(call, BEXT_DROP_RESERVED_KEY);
+  bext_verdict verdict = bext_scope_charge_attribute(guest->scope, &call->visit, span, view.key);
+  entered(call);
   if (!verdict) recorded(call, guest->calls->set_attribute(guest->self, span, &view), BEXT_OP_SET_ATTRIBUTE);
   return verdict;
 }
@@ -208,67 +216,69 @@ static bext_verdict set_attribute(host_call *call, const bext_handle_parts *span
 static bext_verdict set_status(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
   bext_guest *guest = call->guest;
   bext_span_status_view view;
-  if (bext_decode_span_status(payload->bytes, payload->length, &view)) return BEXT_DROP_MALFORMED;
-  bext_verdict verdict = bext_scope_charge_status(guest->scope, span, payload->length);
+  if (bext_decode_span_status(payload->bytes, payload->length, &view)) refuse(call, BEXT_DROP_MALFORMED);
+  bext_verdict verdict = bext_scope_charge_status(guest->scope, &call->visit, span);
+  entered(call);
   if (!verdict) recorded(call, guest->calls->set_status(guest->self, span, (uint32_t)view.code, &view.message), BEXT_OP_SET_STATUS);
   return verdict;
 }
 
-/* Step 6 before step 7; the attributes are picked first, so that what is charged is recorded. */
-static bext_verdict charge_and_add(host_call *call, const bext_handle_parts *span, const bext_event_call *event, const bext_drops *drops,
-                                   uint32_t payload_bytes) {
-  bext_guest *guest = call->guest;
-  bext_verdict verdict = bext_scope_charge_event(guest->scope, span, payload_bytes);
-  if (verdict) return verdict;
-  if (bext_has_drops(drops)) bext_scope_count_drops(guest->scope, drops);
-  recorded(call, guest->calls->add_event(guest->self, span, event), BEXT_OP_ADD_EVENT);
-  return 0;
+/* Picks the attributes that an event keeps, before it is charged, so that what is charged is recorded. */
+static bext_event_call pick_event(host_call *call, const bext_payload *payload, bext_drops *drops) {
+  bext_span_event_view view;
+  bext_event_call event = {.time_unix_nanos = 0};
+  if (bext_decode_span_event(payload->bytes, payload->length, &view)) {
+    refuse(call, BEXT_DROP_MALFORMED);
+    return event;
+  }
+  event.name = view.name;
+  event.time_unix_nanos = view.time_unix_nanos;
+  uint64_t at_most = bext_scope_limits(call->guest->scope)->event_attributes;
+  if (!bext_keep_attributes(view.attributes, at_most, drops, &event.attributes)) refuse(call, BEXT_DROP_MEMORY_LIMIT);
+  return event;
 }
 
 static bext_verdict add_event(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
-  bext_span_event_view view;
+  bext_guest *guest = call->guest;
   bext_drops drops = {{0}};
-  if (bext_decode_span_event(payload->bytes, payload->length, &view)) return BEXT_DROP_MALFORMED;
-  bext_event_call event = {.name = view.name, .time_unix_nanos = view.time_unix_nanos};
-  uint64_t at_most = bext_scope_limits(call->guest->scope)->event_attributes;
-  bool enough_memory = bext_keep_attributes(view.attributes, at_most, &drops, &event.attributes);
-  bext_verdict verdict = enough_memory ? charge_and_add(call, span, &event, &drops, payload->length) : BEXT_DROP_MEMORY_LIMIT;
+  bext_event_call event = pick_event(call, payload, &drops);
+  bext_verdict verdict = bext_scope_charge_event(guest->scope, &call->visit, span);
+  entered(call);
+  if (!verdict) {
+    if (bext_has_drops(&drops)) bext_scope_count_drops(guest->scope, &drops);
+    recorded(call, guest->calls->add_event(guest->self, span, &event), BEXT_OP_ADD_EVENT);
+  }
   bext_free_attributes(&event.attributes);
   return verdict;
 }
 
-typedef bext_verdict record_function(host_call *call, const bext_handle_parts *span, const bext_payload *payload);
-
-static bext_verdict record_payload(host_call *call, const bext_handle_parts *span, record_function *record, uint32_t offset, uint32_t length) {
-  bext_payload payload;
-  bext_verdict verdict = read_payload(call, offset, length, &payload);
-  if (verdict) return verdict;
-  verdict = record(call, span, &payload);
-  bext_payload_free(&payload);
-  return verdict;
+/* Whether it was the payload that was dropped, of a span that the guest may touch. */
+static bool is_of_payload(bext_verdict verdict) {
+  return verdict != BEXT_DROP_SCOPE_CLOSED && verdict != BEXT_DROP_WRONG_STORE && verdict != BEXT_DROP_UNKNOWN_HANDLE;
 }
 
-/* What is dropped of a span that the guest may touch counts on the span, too, where back-ends have a field for it. */
-static void note_dropped(host_call *call, const bext_handle_parts *span, enum bext_operation operation) {
-  if (operation == BEXT_OP_SET_STATUS) return;
-  bool is_event = operation == BEXT_OP_ADD_EVENT;
+/* What is dropped of such a span counts on the span, too, where back-ends have a field for it. */
+static void note_dropped(host_call *call, const bext_handle_parts *span) {
+  if (call->visit.operation == BEXT_OP_SET_STATUS) return;
+  bool is_event = call->visit.operation == BEXT_OP_ADD_EVENT;
   is_taken(call, call->guest->calls->add_dropped(call->guest->self, span, !is_event, is_event));
 }
 
 static void *record(void *env, void *caller, const bext_wasm_value *values, enum bext_operation operation, record_function *function) {
   host_call call;
-  bext_verdict verdict;
+  bext_payload payload;
   bext_handle_parts span = handle_of(values);
-  uint32_t offset = values[3].i32, length = values[4].i32;
-  if (!enter_span(&call, env, caller, operation, &span, length, &verdict)) return close_call(&call);
-  if (verdict) {
-    drop(&call, verdict);
+  open_call(&call, env, caller, operation, values[4].i32);
+  if (bext_handle_is_invalid(&span)) {
+    ignore(&call);
     return close_call(&call);
   }
-  verdict = record_payload(&call, &span, function, offset, length);
+  call.visit.refusal = read_payload(&call, values[3].i32, values[4].i32, &payload);
+  bext_verdict verdict = function(&call, &span, &payload);
+  bext_payload_free(&payload);
   if (verdict) {
-    drop(&call, verdict);
-    note_dropped(&call, &span, operation);
+    drop_call(&call, verdict);
+    if (is_of_payload(verdict)) note_dropped(&call, &span);
   }
   return close_call(&call);
 }
@@ -290,23 +300,21 @@ static void *on_add_event(void *env, void *caller, bext_wasm_value *values, size
 
 /* --- end_span, current_span -------------------------------------------------------------------------------------------------- */
 
-static bext_verdict end(host_call *call, const bext_handle_parts *span, uint64_t end_time) {
-  bext_guest *guest = call->guest;
-  bext_verdict verdict = bext_scope_end(guest->scope, span);
-  if (verdict) return verdict;
-  uint64_t time = end_time <= (uint64_t)BEXT_MAX_TIME_UNIX_NANOS ? end_time : 0;
-  recorded(call, guest->calls->end_span(guest->self, span, time), BEXT_OP_END_SPAN);
-  return 0;
-}
-
 static void *on_end_span(void *env, void *caller, bext_wasm_value *values, size_t count) {
   (void)count;
   host_call call;
-  bext_verdict verdict;
+  bext_guest *guest = env;
   bext_handle_parts span = handle_of(values);
-  if (!enter_span(&call, env, caller, BEXT_OP_END_SPAN, &span, 0, &verdict)) return close_call(&call);
-  if (!verdict) verdict = end(&call, &span, values[3].i64);
-  if (verdict) drop(&call, verdict);
+  open_call(&call, guest, caller, BEXT_OP_END_SPAN, 0);
+  if (bext_handle_is_invalid(&span)) {
+    ignore(&call);
+    return close_call(&call);
+  }
+  uint64_t time = values[3].i64 <= (uint64_t)BEXT_MAX_TIME_UNIX_NANOS ? values[3].i64 : 0;
+  bext_verdict verdict = bext_scope_end(guest->scope, &call.visit, &span);
+  entered(&call);
+  if (verdict) drop_call(&call, verdict);
+  else recorded(&call, guest->calls->end_span(guest->self, &span, time), BEXT_OP_END_SPAN);
   return close_call(&call);
 }
 
@@ -315,11 +323,12 @@ static void *on_current_span(void *env, void *caller, bext_wasm_value *values, s
   uint32_t handle_out = values[0].i32;
   host_call call;
   bext_handle_parts current;
-  bext_verdict verdict = enter(&call, env, caller, BEXT_OP_CURRENT_SPAN, 0);
+  open_call(&call, env, caller, BEXT_OP_CURRENT_SPAN, 0);
+  bext_verdict verdict = enter(&call);
   if (!bext_caller_has_range(&call.caller, handle_out, BEXT_HANDLE_SIZE)) verdict = BEXT_DROP_OUT_OF_BOUNDS;
   values[0].i64 = 0;
   if (verdict) {
-    drop(&call, verdict);
+    drop_call(&call, verdict);
     return close_call(&call);
   }
   bext_scope_count_recorded(call.guest->scope, BEXT_OP_CURRENT_SPAN);

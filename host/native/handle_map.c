@@ -5,17 +5,12 @@
 
 #define BEXT_SMALLEST_MAP 16
 
-/* Span ids are random where the tracer is sound; the mixing serves those that count. */
-static size_t home_of(const bext_handle_map *map, const bext_handle_parts *handle) {
-  uint64_t mixed = (handle->span_id ^ handle->trace_id_lo) * UINT64_C(0x9e3779b97f4a7c15);
-  mixed = (mixed ^ handle->trace_id_hi ^ mixed >> 32) * UINT64_C(0x9e3779b97f4a7c15);
-  return (size_t)(mixed >> 20) & (map->capacity - 1);
-}
+static size_t home_of(const bext_handle_map *map, const bext_handle_parts *handle) { return bext_handle_hash(handle) & (map->capacity - 1); }
 
 static bool is_free(const bext_handle_slot *slot) { return slot->value == NULL; }
 
 /* The slot of the handle, or the free one where it would go. The map must have a free slot. */
-static size_t find(const bext_handle_map *map, const bext_handle_parts *handle) {
+static size_t find_slot_of(const bext_handle_map *map, const bext_handle_parts *handle) {
   size_t at = home_of(map, handle);
   while (!is_free(&map->slots[at]) && !bext_handle_equal(&map->slots[at].handle, handle)) at = (at + 1) & (map->capacity - 1);
   return at;
@@ -27,15 +22,15 @@ void bext_handle_map_clear(bext_handle_map *map) {
 }
 
 void *bext_handle_map_get(const bext_handle_map *map, const bext_handle_parts *handle) {
-  return map->capacity ? map->slots[find(map, handle)].value : NULL;
+  return map->capacity ? map->slots[find_slot_of(map, handle)].value : NULL;
 }
 
-static bool grow(bext_handle_map *map) {
+static bool grow_map(bext_handle_map *map) {
   bext_handle_map larger = {NULL, map->capacity ? 2 * map->capacity : BEXT_SMALLEST_MAP, map->count};
   larger.slots = calloc(larger.capacity, sizeof *larger.slots);
   if (!larger.slots) return false;
   for (size_t i = 0; i < map->capacity; i++) {
-    if (!is_free(&map->slots[i])) larger.slots[find(&larger, &map->slots[i].handle)] = map->slots[i];
+    if (!is_free(&map->slots[i])) larger.slots[find_slot_of(&larger, &map->slots[i].handle)] = map->slots[i];
   }
   free(map->slots);
   *map = larger;
@@ -43,8 +38,8 @@ static bool grow(bext_handle_map *map) {
 }
 
 bool bext_handle_map_put(bext_handle_map *map, const bext_handle_parts *handle, void *value) {
-  if (4 * (map->count + 1) > 3 * map->capacity && !grow(map)) return false;
-  bext_handle_slot *slot = &map->slots[find(map, handle)];
+  if (4 * (map->count + 1) > 3 * map->capacity && !grow_map(map)) return false;
+  bext_handle_slot *slot = &map->slots[find_slot_of(map, handle)];
   map->count += is_free(slot);
   *slot = (bext_handle_slot){*handle, value};
   return true;
@@ -64,7 +59,7 @@ static void close_hole(bext_handle_map *map, size_t hole) {
 
 void *bext_handle_map_remove(bext_handle_map *map, const bext_handle_parts *handle) {
   if (!map->capacity) return NULL;
-  size_t at = find(map, handle);
+  size_t at = find_slot_of(map, handle);
   void *value = map->slots[at].value;
   if (!value) return NULL;
   map->count--;

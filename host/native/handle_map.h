@@ -26,6 +26,13 @@ static inline bool bext_handle_equal(const bext_handle_parts *a, const bext_hand
   return a->span_id == b->span_id && a->trace_id_lo == b->trace_id_lo && a->trace_id_hi == b->trace_id_hi;
 }
 
+/* Span ids are random where the tracer is sound; the mixing serves those that count. */
+static inline uint32_t bext_handle_hash(const bext_handle_parts *handle) {
+  uint64_t mixed = (handle->span_id ^ handle->trace_id_lo) * UINT64_C(0x9e3779b97f4a7c15);
+  mixed = (mixed ^ handle->trace_id_hi ^ mixed >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+  return (uint32_t)(mixed >> 20);
+}
+
 /* Frees the map's own memory; the map is empty afterwards. */
 void bext_handle_map_clear(bext_handle_map *map);
 

@@ -4,11 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "key_map.h"
+#include "packed_attributes.h"
 #include "packing.h"
-
-#define FIRST_BYTES 192
-#define DEAD_BYTES_ALLOWED 1024
 
 /* Bytes that grow at their end. */
 typedef struct buffer {
@@ -16,13 +13,6 @@ typedef struct buffer {
   uint32_t used;
   uint32_t room;
 } buffer;
-
-/* Where the value of an attribute stands, and what it weighs; 0 where only the host set it. */
-typedef struct value_slot {
-  uint32_t at;
-  uint32_t size;
-  uint64_t guest_bytes;
-} value_slot;
 
 struct bext_open_span {
   bext_handle_parts handle;
@@ -38,49 +28,27 @@ struct bext_open_span {
   uint64_t dropped_events;
   uint64_t dropped_links;
   bext_text status_message; /* owned */
-  uint32_t trace_state_at;  /* in the fixed fields */
-  uint32_t trace_state_length;
   uint32_t status_code;
   bool status_is_verdict;
-  uint32_t fixed_size; /* the fields that are known at the start, packed, at the beginning of `values` */
-  uint32_t dead_bytes; /* of values that were overwritten */
-  uint32_t slot_room;
-  buffer values;
+  uint32_t trace_state_at; /* in the fixed fields */
+  uint32_t trace_state_length;
+  uint32_t fixed_size;
   buffer events;
   buffer links;
-  value_slot *slots; /* by the numbers of `keys` */
-  bext_key_map keys;
-  value_slot few_slots[BEXT_FEW_KEYS];
-  uint8_t first_bytes[FIRST_BYTES];
+  bext_packed_attributes attributes;
+  uint8_t fixed[]; /* the fields that are known at the start, packed */
 };
 
-/* --- Growing ------------------------------------------------------------------------------------------------------------------- */
-
-/* Makes room at the end. `first` is memory of the span's own that is not freed, or NULL. */
-static bool reserve(buffer *to, uint64_t more, const uint8_t *first) {
+/* Makes room at the end. */
+static bool reserve_bytes(buffer *to, uint64_t more) {
   uint64_t needed = to->used + more;
   if (needed <= to->room) return true;
   uint64_t room = needed > 2 * (uint64_t)to->room ? needed : 2 * (uint64_t)to->room;
   if (room > UINT32_MAX) return false;
-  bool is_first = to->bytes == first;
-  uint8_t *larger = realloc(is_first ? NULL : to->bytes, (size_t)room);
+  uint8_t *larger = realloc(to->bytes, (size_t)room);
   if (!larger) return false;
-  if (is_first && to->used) memcpy(larger, first, to->used);
   to->bytes = larger;
   to->room = (uint32_t)room;
-  return true;
-}
-
-static bool reserve_value(bext_open_span *span, uint64_t more) { return reserve(&span->values, more, span->first_bytes); }
-
-static bool reserve_slot(bext_open_span *span) {
-  if (span->keys.count < span->slot_room) return true;
-  bool is_first = span->slots == span->few_slots;
-  value_slot *larger = realloc(is_first ? NULL : span->slots, 2 * (size_t)span->slot_room * sizeof *larger);
-  if (!larger) return false;
-  if (is_first) memcpy(larger, span->few_slots, sizeof span->few_slots);
-  span->slots = larger;
-  span->slot_room *= 2;
   return true;
 }
 
@@ -134,7 +102,7 @@ static uint64_t size_fixed(const bext_start_call *span, const bext_span_origin *
 
 /* Packs the fields that are known now. */
 static void put_fixed(bext_open_span *span, const bext_start_call *start, const bext_span_origin *origin) {
-  uint8_t *at = bext_put_array(span->values.bytes, BEXT_FINISHED_FIELDS);
+  uint8_t *at = bext_put_array(span->fixed, BEXT_FINISHED_FIELDS);
   at = bext_put_text(at, start->name);
   at = bext_put_uint(at, start->kind);
   at = bext_put_handle(at, &origin->handle);
@@ -142,14 +110,16 @@ static void put_fixed(bext_open_span *span, const bext_start_call *start, const 
   at = bext_put_bool(at, start->parent_is_remote);
   at = bext_put_uint(at, start->start_time_unix_nanos);
   at = bext_put_text(at, origin->trace_state);
-  span->trace_state_at = (uint32_t)(at - span->values.bytes) - origin->trace_state.length;
+  span->trace_state_at = (uint32_t)(at - span->fixed) - origin->trace_state.length;
   at = bext_put_text(at, origin->scope_name);
   at = bext_put_text(at, origin->scope_version);
-  span->values.used = span->fixed_size = (uint32_t)(at - span->values.bytes);
+  span->fixed_size = (uint32_t)(at - span->fixed);
 }
 
-static void init(bext_open_span *span, const bext_start_call *start, const bext_span_origin *origin) {
-  memset(span, 0, offsetof(bext_open_span, keys)); /* what stands behind needs no zeros */
+bext_open_span *bext_open_span_new(const bext_start_call *start, const bext_span_origin *origin) {
+  bext_open_span *span = malloc(sizeof *span + (size_t)size_fixed(start, origin));
+  if (!span) return NULL;
+  memset(span, 0, offsetof(bext_open_span, attributes)); /* what stands behind needs no zeros */
   span->handle = origin->handle;
   span->clock_offset = origin->clock_offset;
   span->start_time = start->start_time_unix_nanos;
@@ -157,20 +127,7 @@ static void init(bext_open_span *span, const bext_start_call *start, const bext_
   span->dropped_attributes = start->attributes.dropped;
   span->dropped_links = start->links.dropped;
   span->trace_state_length = origin->trace_state.length;
-  span->values = (buffer){span->first_bytes, 0, FIRST_BYTES};
-  span->slots = span->few_slots;
-  span->slot_room = BEXT_FEW_KEYS;
-  bext_key_map_init(&span->keys, true);
-}
-
-bext_open_span *bext_open_span_new(const bext_start_call *start, const bext_span_origin *origin) {
-  bext_open_span *span = malloc(sizeof *span);
-  if (!span) return NULL;
-  init(span, start, origin);
-  if (!reserve_value(span, size_fixed(start, origin))) {
-    bext_open_span_free(span);
-    return NULL;
-  }
+  bext_packed_attributes_init(&span->attributes);
   put_fixed(span, start, origin);
   return span;
 }
@@ -178,12 +135,10 @@ bext_open_span *bext_open_span_new(const bext_start_call *start, const bext_span
 static void free_text(bext_text text) { free((void *)(uintptr_t)text.bytes); }
 
 void bext_open_span_free(bext_open_span *span) {
-  if (span->values.bytes != span->first_bytes) free(span->values.bytes);
-  if (span->slots != span->few_slots) free(span->slots);
+  bext_packed_attributes_clear(&span->attributes);
   free(span->events.bytes);
   free(span->links.bytes);
   free_text(span->status_message);
-  bext_key_map_clear(&span->keys);
   free(span);
 }
 
@@ -192,76 +147,25 @@ const bext_handle_parts *bext_open_span_handle(const bext_open_span *span) { ret
 int64_t bext_open_span_clock_offset(const bext_open_span *span) { return span->clock_offset; }
 
 bext_text bext_open_span_trace_state(const bext_open_span *span) {
-  return (bext_text){span->values.bytes + span->trace_state_at, span->trace_state_length};
+  return (bext_text){span->fixed + span->trace_state_at, span->trace_state_length};
 }
 
 /* --- Attributes ------------------------------------------------------------------------------------------------------------------- */
 
-/* Moves the values together, where those that were overwritten take as much room as the others. It may fail, and nothing is lost. */
-static void compact(bext_open_span *span) {
-  uint32_t live = span->values.used - span->dead_bytes;
-  if (span->dead_bytes <= DEAD_BYTES_ALLOWED || span->dead_bytes <= live) return;
-  uint8_t *bytes = malloc(live);
-  if (!bytes) return;
-  uint8_t *at = bext_put_raw(bytes, span->values.bytes, span->fixed_size);
-  for (uint32_t i = 0; i < span->keys.count; i++) {
-    value_slot *slot = &span->slots[i];
-    uint8_t *next = bext_put_raw(at, span->values.bytes + slot->at, slot->size);
-    slot->at = (uint32_t)(at - bytes);
-    at = next;
-  }
-  if (span->values.bytes != span->first_bytes) free(span->values.bytes);
-  span->values = (buffer){bytes, live, live};
-  span->dead_bytes = 0;
-}
-
-/* The slot of a key, a new one where it has none; NULL where there is no memory. */
-static value_slot *slot_of(bext_open_span *span, bext_text key) {
-  const bext_key_entry *entry = bext_key_map_get(&span->keys, key);
-  if (entry) return &span->slots[entry->number];
-  if (!reserve_slot(span)) return NULL;
-  uint32_t number = span->keys.count;
-  if (!bext_key_map_add(&span->keys, key, number)) return NULL;
-  span->slots[number] = (value_slot){0, 0, 0};
-  return &span->slots[number];
-}
-
-/* Stores a value of this size. False where there is no memory; all is then as it was. */
-static bool store(bext_open_span *span, const bext_attribute_view *attribute, uint64_t size, uint64_t guest_bytes) {
-  if (!reserve_value(span, size)) return false;
-  value_slot *slot = slot_of(span, attribute->key);
-  if (!slot) return false;
-  if (size > slot->size) {
-    span->dead_bytes += slot->size;
-    slot->at = span->values.used;
-    span->values.used += (uint32_t)size;
-  } else {
-    span->dead_bytes += slot->size - (uint32_t)size;
-  }
-  bext_put_value(span->values.bytes + slot->at, &attribute->value);
-  slot->size = (uint32_t)size;
-  if (guest_bytes) slot->guest_bytes = guest_bytes;
-  compact(span);
-  return true;
-}
-
-/* What a guest's attribute weighs now, 0 where there is none of this key. */
-static uint64_t guest_bytes_of(bext_open_span *span, bext_text key) {
-  const bext_key_entry *entry = bext_key_map_get(&span->keys, key);
-  return entry ? span->slots[entry->number].guest_bytes : 0;
-}
-
-static bool fits(const bext_open_span *span, uint64_t given_back, uint64_t payload_bytes, const bext_limits *limits) {
+static bool span_fits(const bext_open_span *span, uint64_t given_back, uint64_t payload_bytes, const bext_limits *limits) {
   return payload_bytes <= given_back || span->payload_bytes - given_back + payload_bytes <= limits->span_bytes;
 }
 
 static bext_verdict set_guest_attribute(bext_open_span *span, const bext_attribute_view *attribute, const bext_limits *limits) {
   uint64_t size = bext_size_value(&attribute->value);
   uint64_t payload_bytes = bext_size_text(attribute->key.length) + size;
-  uint64_t given_back = guest_bytes_of(span, attribute->key);
+  bext_packed_slot *slot = bext_packed_attributes_get(&span->attributes, attribute->key);
+  uint64_t given_back = slot ? slot->guest_bytes : 0;
   if (!given_back && span->guest_attributes >= limits->span_attributes) return BEXT_DROP_ATTRIBUTE_LIMIT;
-  if (!fits(span, given_back, payload_bytes, limits)) return BEXT_DROP_MEMORY_LIMIT;
-  if (!store(span, attribute, size, payload_bytes)) return BEXT_DROP_MEMORY_LIMIT;
+  if (!span_fits(span, given_back, payload_bytes, limits)) return BEXT_DROP_MEMORY_LIMIT;
+  slot = bext_packed_attributes_set(&span->attributes, slot, attribute, size);
+  if (!slot) return BEXT_DROP_MEMORY_LIMIT;
+  slot->guest_bytes = payload_bytes;
   span->payload_bytes += payload_bytes - given_back;
   span->guest_attributes += !given_back;
   return 0;
@@ -277,7 +181,8 @@ bext_verdict bext_open_span_set_attribute(bext_open_span *span, const bext_attri
 
 bext_verdict bext_open_span_set_host_attribute(bext_open_span *span, const bext_attribute_view *attribute) {
   uint64_t size = bext_size_value(&attribute->value);
-  if (!store(span, attribute, size, 0)) return BEXT_DROP_MEMORY_LIMIT;
+  bext_packed_slot *slot = bext_packed_attributes_get(&span->attributes, attribute->key);
+  if (!bext_packed_attributes_set(&span->attributes, slot, attribute, size)) return BEXT_DROP_MEMORY_LIMIT;
   span->host_bytes += bext_size_text(attribute->key.length) + size;
   return 0;
 }
@@ -293,7 +198,7 @@ static bool put_event(bext_open_span *span, const bext_event_call *event, uint64
   const bext_kept_attributes *attributes = &event->attributes;
   uint64_t size = 1 + bext_size_text(event->name.length) + bext_size_attributes(attributes->items, attributes->count) +
                   bext_size_uint(time) + bext_size_uint(attributes->dropped);
-  if (!reserve(&span->events, size, NULL)) return false;
+  if (!reserve_bytes(&span->events, size)) return false;
   uint8_t *at = bext_put_array(span->events.bytes + span->events.used, 4);
   at = bext_put_text(at, event->name);
   at = bext_put_attributes(at, attributes->items, attributes->count);
@@ -307,7 +212,7 @@ static bool put_event(bext_open_span *span, const bext_event_call *event, uint64
 static bext_verdict add_guest_event(bext_open_span *span, const bext_event_call *event, uint64_t time, uint64_t payload_bytes,
                                     const bext_limits *limits) {
   if (span->guest_events >= limits->span_events) return BEXT_DROP_EVENT_LIMIT;
-  if (!fits(span, 0, payload_bytes, limits) || !put_event(span, event, time)) return BEXT_DROP_MEMORY_LIMIT;
+  if (!span_fits(span, 0, payload_bytes, limits) || !put_event(span, event, time)) return BEXT_DROP_MEMORY_LIMIT;
   span->payload_bytes += payload_bytes;
   span->guest_events++;
   return 0;
@@ -330,7 +235,7 @@ bext_verdict bext_open_span_add_link(bext_open_span *span, const bext_kept_link 
   const bext_kept_attributes *attributes = &link->attributes;
   uint64_t size = 1 + bext_size_handle(&link->handle) + bext_size_attributes(attributes->items, attributes->count) +
                   bext_size_text(link->trace_state.length) + bext_size_uint(attributes->dropped);
-  if (!reserve(&span->links, size, NULL)) return BEXT_DROP_MEMORY_LIMIT;
+  if (!reserve_bytes(&span->links, size)) return BEXT_DROP_MEMORY_LIMIT;
   uint8_t *at = bext_put_array(span->links.bytes + span->links.used, 4);
   at = bext_put_handle(at, &link->handle);
   at = bext_put_attributes(at, attributes->items, attributes->count);
@@ -374,34 +279,17 @@ bext_verdict bext_open_span_set_status(bext_open_span *span, uint32_t code, bext
 
 /* --- The end ------------------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t size_packed_attributes(bext_open_span *span) {
-  const bext_key_entry *entries = bext_key_map_entries(&span->keys);
-  uint64_t size = bext_size_map(span->keys.count);
-  for (uint32_t i = 0; i < span->keys.count; i++) size += bext_size_text(entries[i].key.length) + span->slots[i].size;
-  return size;
-}
-
-static uint8_t *put_packed_attributes(uint8_t *at, bext_open_span *span) {
-  const bext_key_entry *entries = bext_key_map_entries(&span->keys);
-  at = bext_put_map(at, span->keys.count);
-  for (uint32_t i = 0; i < span->keys.count; i++) {
-    at = bext_put_text(at, entries[i].key);
-    at = bext_put_raw(at, span->values.bytes + span->slots[i].at, span->slots[i].size);
-  }
-  return at;
-}
-
-static uint64_t size_finished(bext_open_span *span, uint64_t end_time) {
-  return span->fixed_size + bext_size_array(span->link_count) + span->links.used + size_packed_attributes(span) +
+static uint64_t size_finished(const bext_open_span *span, uint64_t end_time) {
+  return span->fixed_size + bext_size_array(span->link_count) + span->links.used + bext_packed_attributes_size(&span->attributes) +
          bext_size_array(span->event_count) + span->events.used + bext_size_uint(span->status_code) +
          bext_size_text(span->status_message.length) + bext_size_uint(end_time) + bext_size_uint(span->dropped_attributes) +
          bext_size_uint(span->dropped_events) + bext_size_uint(span->dropped_links);
 }
 
-static void put_finished(uint8_t *at, bext_open_span *span, uint64_t end_time) {
-  at = bext_put_raw(at, span->values.bytes, span->fixed_size);
+static void put_finished(uint8_t *at, const bext_open_span *span, uint64_t end_time) {
+  at = bext_put_raw(at, span->fixed, span->fixed_size);
   at = bext_put_raw(bext_put_array(at, span->link_count), span->links.bytes, span->links.used);
-  at = put_packed_attributes(at, span);
+  at = bext_packed_attributes_put(at, &span->attributes);
   at = bext_put_raw(bext_put_array(at, span->event_count), span->events.bytes, span->events.used);
   at = bext_put_uint(at, span->status_code);
   at = bext_put_text(at, span->status_message);

@@ -15,7 +15,7 @@ enum bext_answer bext_python_add_dropped(void *self, const bext_handle_parts *sp
 enum bext_answer bext_python_wrong_store(void *self);
 
 /* Python keeps its own for as long as it is wanted. */
-static void release(void *self) { (void)self; }
+static void keep_tracer(void *self) { (void)self; }
 
 static const bext_tracer_calls python_calls = {
     .start_span = bext_python_start_span,
@@ -24,7 +24,7 @@ static const bext_tracer_calls python_calls = {
     .add_event = bext_python_add_event,
     .end_span = bext_python_end_span,
     .add_dropped = bext_python_add_dropped,
-    .release = release,
+    .release = keep_tracer,
 };
 
 bext_layouts bext_wasmtime_layouts(void) {

@@ -1,6 +1,6 @@
 /*
  * recent_handles.h - the last handles of a kind, each once: the oldest is forgotten when there is no room. All zeros, but for the
- * limit, is an empty set.
+ * limit, is an empty set. Ending a span adds to such a set, so it is kept small and near together: 48 bytes for a handle.
  */
 #ifndef BEXT_RECENT_HANDLES_H
 #define BEXT_RECENT_HANDLES_H
@@ -8,14 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "handle_map.h"
+#include "reader.h"
 
 typedef struct bext_recent_handle bext_recent_handle;
+typedef struct bext_recent_slot bext_recent_slot;
 
 typedef struct bext_recent_handles {
-  bext_handle_map map;
-  bext_recent_handle *oldest;
-  bext_recent_handle *newest;
+  bext_recent_handle *items; /* from 1 on: number 0 is none */
+  bext_recent_slot *slots;
+  uint32_t room; /* of items: a power of two; of slots there are twice as many */
+  uint32_t count;
+  uint32_t oldest;
+  uint32_t newest;
   uint64_t at_most;
 } bext_recent_handles;
 

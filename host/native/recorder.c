@@ -19,6 +19,7 @@
 typedef struct recorder_shard {
   _Alignas(CACHE_LINE) bext_lock lock;
   bext_handle_map open;
+  bext_open_span *found; /* what `hold` gave last: the calls on one span come together. NULL where it may be gone */
   bext_recorder_counters counters;
 } recorder_shard;
 
@@ -52,6 +53,7 @@ static void forget_open(recorder_shard *shard) {
     if (shard->open.slots[i].value) bext_open_span_free(shard->open.slots[i].value);
   }
   bext_handle_map_clear(&shard->open);
+  shard->found = NULL;
 }
 
 void bext_recorder_forget_spans(bext_recorder *recorder) {
@@ -142,7 +144,10 @@ typedef struct held_span {
 static held_span hold(bext_recorder *recorder, const bext_handle_parts *handle) {
   held_span held = {shard_of(recorder, handle->span_id), NULL};
   bext_lock_take(&held.shard->lock);
+  held.span = held.shard->found;
+  if (held.span && bext_handle_equal(bext_open_span_handle(held.span), handle)) return held;
   held.span = bext_handle_map_get(&held.shard->open, handle);
+  if (held.span) held.shard->found = held.span;
   return held;
 }
 
@@ -221,13 +226,13 @@ static bool choose_trace(const bext_recorder *recorder, const bext_start_call *s
   return (span->parent_flags & BEXT_TRACE_FLAG_SAMPLED) && is_sampled(recorder, out->trace_id_lo);
 }
 
-static void drop(bext_drops *drops, bext_verdict reason, uint64_t count) { drops->by_reason[reason] += count; }
+static void add_drop(bext_drops *drops, bext_verdict reason, uint64_t count) { drops->by_reason[reason] += count; }
 
 /* The link as it fits. */
 static bext_kept_link cut_link(const bext_kept_link *link, const bext_limits *limits, bext_drops *drops) {
   bext_kept_link cut = *link;
   cut.attributes = bext_cut_attributes(&link->attributes, limits->link_attributes);
-  drop(drops, BEXT_DROP_ATTRIBUTE_LIMIT, link->attributes.count - cut.attributes.count);
+  add_drop(drops, BEXT_DROP_ATTRIBUTE_LIMIT, link->attributes.count - cut.attributes.count);
   return cut;
 }
 
@@ -239,7 +244,7 @@ static void add_links(bext_open_span *span, const bext_kept_links *links, const 
       verdict = bext_open_span_add_link(span, &link);
     }
     if (!verdict) continue;
-    drop(drops, verdict, 1);
+    add_drop(drops, verdict, 1);
     bext_open_span_add_dropped(span, 0, 0, 1);
   }
 }
@@ -247,7 +252,7 @@ static void add_links(bext_open_span *span, const bext_kept_links *links, const 
 static void add_attributes(bext_open_span *span, const bext_kept_attributes *attributes, const bext_limits *limits, bext_drops *drops) {
   for (uint32_t i = 0; i < attributes->count; i++) {
     bext_verdict verdict = bext_open_span_set_attribute(span, &attributes->items[i], limits);
-    if (verdict) drop(drops, verdict, 1);
+    if (verdict) add_drop(drops, verdict, 1);
   }
 }
 
@@ -257,6 +262,7 @@ static bool publish(bext_recorder *recorder, bext_open_span *span, const bext_dr
   recorder_shard *shard = shard_of(recorder, handle->span_id);
   bext_lock_take(&shard->lock);
   bool is_kept = bext_handle_map_put(&shard->open, handle, span);
+  if (is_kept) shard->found = span;
   shard->counters.started += is_kept;
   if (is_kept && bext_has_drops(drops)) {
     for (unsigned i = 0; i < BEXT_DROP_REASONS; i++) shard->counters.dropped[i] += drops->by_reason[i];
@@ -372,13 +378,15 @@ bool bext_recorder_add_dropped(bext_recorder *recorder, const bext_handle_parts 
 
 /* Takes a span out, NULL where it is not open. */
 static bext_open_span *take_out(bext_recorder *recorder, const bext_handle_parts *handle) {
-  held_span held = hold(recorder, handle);
-  if (held.span) {
-    bext_handle_map_remove(&held.shard->open, handle);
-    held.shard->counters.ended++;
+  recorder_shard *shard = shard_of(recorder, handle->span_id);
+  bext_lock_take(&shard->lock);
+  bext_open_span *span = bext_handle_map_remove(&shard->open, handle);
+  if (span) {
+    shard->found = NULL;
+    shard->counters.ended++;
   }
-  let_go(held, 0);
-  return held.span;
+  bext_lock_let_go(&shard->lock);
+  return span;
 }
 
 bool bext_recorder_end(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t end_time_unix_nanos) {

@@ -11,7 +11,7 @@ typedef struct recorder_tracer {
   uint8_t texts[]; /* the scope's name, and behind it its version */
 } recorder_tracer;
 
-static enum bext_answer start_span(void *self, const bext_start_call *span, bext_handle_parts *out) {
+static enum bext_answer recorder_start_span(void *self, const bext_start_call *span, bext_handle_parts *out) {
   recorder_tracer *tracer = self;
   bext_text name = {tracer->texts, tracer->name_length};
   bext_text version = {tracer->texts + tracer->name_length, tracer->version_length};
@@ -19,48 +19,48 @@ static enum bext_answer start_span(void *self, const bext_start_call *span, bext
   return BEXT_ANSWER_TAKEN;
 }
 
-static enum bext_answer set_attribute(void *self, const bext_handle_parts *span, const bext_attribute_view *attribute) {
+static enum bext_answer recorder_set_attribute(void *self, const bext_handle_parts *span, const bext_attribute_view *attribute) {
   bext_recorder_set_attribute(((recorder_tracer *)self)->recorder, span, attribute);
   return BEXT_ANSWER_TAKEN;
 }
 
-static enum bext_answer set_status(void *self, const bext_handle_parts *span, uint32_t code, const bext_text *message) {
+static enum bext_answer recorder_set_status(void *self, const bext_handle_parts *span, uint32_t code, const bext_text *message) {
   bext_recorder_set_status(((recorder_tracer *)self)->recorder, span, code, *message, false);
   return BEXT_ANSWER_TAKEN;
 }
 
-static enum bext_answer add_event(void *self, const bext_handle_parts *span, const bext_event_call *event) {
+static enum bext_answer recorder_add_event(void *self, const bext_handle_parts *span, const bext_event_call *event) {
   bext_recorder_add_event(((recorder_tracer *)self)->recorder, span, event);
   return BEXT_ANSWER_TAKEN;
 }
 
-static enum bext_answer end_span(void *self, const bext_handle_parts *span, uint64_t end_time_unix_nanos) {
+static enum bext_answer recorder_end_span(void *self, const bext_handle_parts *span, uint64_t end_time_unix_nanos) {
   bext_recorder_end(((recorder_tracer *)self)->recorder, span, end_time_unix_nanos);
   return BEXT_ANSWER_TAKEN;
 }
 
-static enum bext_answer add_dropped(void *self, const bext_handle_parts *span, uint32_t attributes, uint32_t events) {
+static enum bext_answer recorder_add_dropped(void *self, const bext_handle_parts *span, uint32_t attributes, uint32_t events) {
   bext_recorder_add_dropped(((recorder_tracer *)self)->recorder, span, attributes, events);
   return BEXT_ANSWER_TAKEN;
 }
 
-static void release(void *self) {
+static void release_recorder(void *self) {
   bext_recorder_release(((recorder_tracer *)self)->recorder);
   free(self);
 }
 
-static const bext_tracer_calls calls = {
+static const bext_tracer_calls recorder_calls = {
     .is_trusted = true,
-    .start_span = start_span,
-    .set_attribute = set_attribute,
-    .set_status = set_status,
-    .add_event = add_event,
-    .end_span = end_span,
-    .add_dropped = add_dropped,
-    .release = release,
+    .start_span = recorder_start_span,
+    .set_attribute = recorder_set_attribute,
+    .set_status = recorder_set_status,
+    .add_event = recorder_add_event,
+    .end_span = recorder_end_span,
+    .add_dropped = recorder_add_dropped,
+    .release = release_recorder,
 };
 
-const bext_tracer_calls *bext_recorder_tracer_calls(void) { return &calls; }
+const bext_tracer_calls *bext_recorder_tracer_calls(void) { return &recorder_calls; }
 
 void *bext_recorder_tracer_new(bext_recorder *recorder, bext_text scope_name, bext_text scope_version) {
   recorder_tracer *tracer = malloc(sizeof *tracer + scope_name.length + scope_version.length);

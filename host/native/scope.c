@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "handle_map.h"
 #include "key_map.h"
 #include "lock.h"
 #include "recent_handles.h"
@@ -33,6 +34,7 @@ struct bext_scope {
   bext_handle_map open;
   tracked_span *newest;
   tracked_span *current;
+  tracked_span *found; /* what `find` gave last: the calls on one span come together. NULL where it may be gone */
   bext_recent_handles ended;
   bext_recent_handles granted;
   bext_counters counters;
@@ -125,24 +127,30 @@ void bext_scope_counters(bext_scope *scope, bext_counters *out) {
 static bool is_same_store(bext_store a, bext_store b) { return a.context == b.context && (!a.id || !b.id || a.id == b.id); }
 
 /* With the lock held. */
-static bext_verdict enter(bext_scope *scope, enum bext_operation operation, bext_store store, bool *is_first) {
-  *is_first = !scope->is_bound;
-  if (*is_first) scope->store = store;
+static bext_verdict enter_locked(bext_scope *scope, bext_visit *visit) {
+  visit->is_first = !scope->is_bound;
+  if (visit->is_first) scope->store = visit->store;
   scope->is_bound = true;
-  scope->counters.calls[operation]++;
-  return scope->is_closed ? BEXT_DROP_SCOPE_CLOSED : is_same_store(scope->store, store) ? 0 : BEXT_DROP_WRONG_STORE;
+  scope->counters.calls[visit->operation]++;
+  return scope->is_closed ? BEXT_DROP_SCOPE_CLOSED : is_same_store(scope->store, visit->store) ? 0 : BEXT_DROP_WRONG_STORE;
 }
 
-bext_verdict bext_scope_enter(bext_scope *scope, enum bext_operation operation, bext_store store, bool *is_first) {
+static bext_verdict check_room(const bext_scope *scope, uint64_t payload_bytes) {
+  bool fits = payload_bytes <= scope->limits.span_bytes && scope->payload_bytes + payload_bytes <= scope->limits.scope_bytes;
+  return scope->open.count >= scope->limits.scope_open_spans ? BEXT_DROP_OPEN_SPAN_LIMIT : fits ? 0 : BEXT_DROP_MEMORY_LIMIT;
+}
+
+bext_verdict bext_scope_enter(bext_scope *scope, bext_visit *visit) {
   lock(scope);
-  bext_verdict verdict = enter(scope, operation, store, is_first);
+  bext_verdict verdict = enter_locked(scope, visit);
+  visit->room = check_room(scope, visit->payload_bytes);
   unlock(scope);
   return verdict;
 }
 
-void bext_scope_enter_ignored(bext_scope *scope, enum bext_operation operation, bext_store store, bool *is_first) {
+void bext_scope_enter_ignored(bext_scope *scope, bext_visit *visit) {
   lock(scope);
-  enter(scope, operation, store, is_first);
+  enter_locked(scope, visit);
   scope->counters.ignored++;
   unlock(scope);
 }
@@ -184,18 +192,20 @@ bool bext_scope_current(bext_scope *scope, bext_handle_parts *out) {
 }
 
 /* The span that the guest may change, or NULL. With the lock held. */
-static tracked_span *find(bext_scope *scope, const bext_handle_parts *handle) {
+static tracked_span *find_tracked(bext_scope *scope, const bext_handle_parts *handle) {
+  if (scope->found && bext_handle_equal(&scope->found->handle, handle)) return scope->found;
   tracked_span *tracked = bext_handle_map_get(&scope->open, handle);
-  return tracked ? tracked : is_current(scope, handle) ? scope->current : NULL;
+  if (!tracked && is_current(scope, handle)) tracked = scope->current;
+  if (tracked) scope->found = tracked;
+  return tracked;
 }
 
-bext_verdict bext_scope_enter_span(bext_scope *scope, enum bext_operation operation, bext_store store, const bext_handle_parts *handle,
-                                   bool *is_first) {
-  lock(scope);
-  bext_verdict verdict = enter(scope, operation, store, is_first);
-  if (!verdict && !find(scope, handle)) verdict = BEXT_DROP_UNKNOWN_HANDLE;
-  unlock(scope);
-  return verdict;
+/* Begins a call on a span that the guest may change, which it gives. With the lock held. */
+static bext_verdict enter_span_locked(bext_scope *scope, bext_visit *visit, const bext_handle_parts *handle, tracked_span **out) {
+  bext_verdict verdict = enter_locked(scope, visit);
+  if (verdict) return verdict;
+  *out = find_tracked(scope, handle);
+  return *out ? visit->refusal : BEXT_DROP_UNKNOWN_HANDLE;
 }
 
 /* Counts what the tracer will take. With the lock held. */
@@ -204,14 +214,6 @@ static void foresee(bext_scope *scope, enum bext_operation operation, bext_verdi
 }
 
 /* --- Starting and ending -------------------------------------------------------------------------------------------------- */
-
-bext_verdict bext_scope_check_room(bext_scope *scope, uint64_t payload_bytes) {
-  lock(scope);
-  bool fits = payload_bytes <= scope->limits.span_bytes && scope->payload_bytes + payload_bytes <= scope->limits.scope_bytes;
-  bext_verdict verdict = scope->open.count >= scope->limits.scope_open_spans ? BEXT_DROP_OPEN_SPAN_LIMIT : fits ? 0 : BEXT_DROP_MEMORY_LIMIT;
-  unlock(scope);
-  return verdict;
-}
 
 static tracked_span *new_tracked(const bext_handle_parts *handle, uint64_t payload_bytes) {
   tracked_span *tracked = malloc(sizeof *tracked);
@@ -237,7 +239,7 @@ static bext_verdict insert(bext_scope *scope, tracked_span *tracked) {
   if (!bext_handle_map_put(&scope->open, &tracked->handle, tracked)) return BEXT_DROP_MEMORY_LIMIT;
   tracked->older = scope->newest;
   if (scope->newest) scope->newest->newer = tracked;
-  scope->newest = tracked;
+  scope->newest = scope->found = tracked;
   scope->payload_bytes += tracked->payload_bytes;
   return 0;
 }
@@ -256,24 +258,30 @@ bext_verdict bext_scope_add(bext_scope *scope, const bext_handle_parts *handle, 
   return verdict;
 }
 
-/* Takes an open span out of the table and the chain. With the lock held. */
-static void take_out(bext_scope *scope, tracked_span *tracked) {
-  bext_handle_map_remove(&scope->open, &tracked->handle);
+/* Takes an open span that is out of the table out of the chain, too. With the lock held. */
+static void unchain(bext_scope *scope, tracked_span *tracked) {
+  scope->found = NULL;
   if (tracked->older) tracked->older->newer = tracked->newer;
   if (tracked->newer) tracked->newer->older = tracked->older;
   else scope->newest = tracked->older;
   scope->payload_bytes -= tracked->payload_bytes;
 }
 
-bext_verdict bext_scope_end(bext_scope *scope, const bext_handle_parts *handle) {
+static tracked_span *end_locked(bext_scope *scope, const bext_handle_parts *handle) {
+  tracked_span *tracked = bext_handle_map_remove(&scope->open, handle);
+  if (!tracked) return NULL;
+  unchain(scope, tracked);
+  bext_recent_handles_add(&scope->ended, handle);
+  foresee(scope, BEXT_OP_END_SPAN, 0);
+  return tracked;
+}
+
+bext_verdict bext_scope_end(bext_scope *scope, bext_visit *visit, const bext_handle_parts *handle) {
   lock(scope);
-  tracked_span *tracked = bext_handle_map_get(&scope->open, handle);
-  if (tracked) {
-    take_out(scope, tracked);
-    bext_recent_handles_add(&scope->ended, handle);
-    foresee(scope, BEXT_OP_END_SPAN, 0);
-  }
+  bext_verdict verdict = enter_locked(scope, visit);
+  tracked_span *tracked = verdict ? NULL : end_locked(scope, handle);
   unlock(scope);
+  if (verdict) return verdict;
   if (!tracked) return BEXT_DROP_UNKNOWN_HANDLE;
   free_tracked(tracked);
   return 0;
@@ -309,32 +317,34 @@ static bext_verdict charge_key(bext_scope *scope, tracked_span *tracked, bext_te
   return verdict;
 }
 
-bext_verdict bext_scope_charge_attribute(bext_scope *scope, const bext_handle_parts *handle, bext_text key, uint64_t payload_bytes) {
+bext_verdict bext_scope_charge_attribute(bext_scope *scope, bext_visit *visit, const bext_handle_parts *handle, bext_text key) {
+  tracked_span *tracked;
   lock(scope);
-  tracked_span *tracked = find(scope, handle);
-  bext_verdict verdict = tracked ? charge_key(scope, tracked, key, payload_bytes) : BEXT_DROP_UNKNOWN_HANDLE;
+  bext_verdict verdict = enter_span_locked(scope, visit, handle, &tracked);
+  if (!verdict) verdict = charge_key(scope, tracked, key, visit->payload_bytes);
   foresee(scope, BEXT_OP_SET_ATTRIBUTE, verdict);
   unlock(scope);
   return verdict;
 }
 
-bext_verdict bext_scope_charge_event(bext_scope *scope, const bext_handle_parts *handle, uint64_t payload_bytes) {
+bext_verdict bext_scope_charge_event(bext_scope *scope, bext_visit *visit, const bext_handle_parts *handle) {
+  tracked_span *tracked;
   lock(scope);
-  tracked_span *tracked = find(scope, handle);
-  bext_verdict verdict = !tracked                                             ? BEXT_DROP_UNKNOWN_HANDLE
-                         : tracked->event_count >= scope->limits.span_events ? BEXT_DROP_EVENT_LIMIT
-                                                                              : charge(scope, tracked, 0, payload_bytes);
+  bext_verdict verdict = enter_span_locked(scope, visit, handle, &tracked);
+  if (!verdict && tracked->event_count >= scope->limits.span_events) verdict = BEXT_DROP_EVENT_LIMIT;
+  if (!verdict) verdict = charge(scope, tracked, 0, visit->payload_bytes);
   if (!verdict) tracked->event_count++;
   foresee(scope, BEXT_OP_ADD_EVENT, verdict);
   unlock(scope);
   return verdict;
 }
 
-bext_verdict bext_scope_charge_status(bext_scope *scope, const bext_handle_parts *handle, uint64_t payload_bytes) {
+bext_verdict bext_scope_charge_status(bext_scope *scope, bext_visit *visit, const bext_handle_parts *handle) {
+  tracked_span *tracked;
   lock(scope);
-  tracked_span *tracked = find(scope, handle);
-  bext_verdict verdict = tracked ? charge(scope, tracked, tracked->status_bytes, payload_bytes) : BEXT_DROP_UNKNOWN_HANDLE;
-  if (!verdict) tracked->status_bytes = payload_bytes;
+  bext_verdict verdict = enter_span_locked(scope, visit, handle, &tracked);
+  if (!verdict) verdict = charge(scope, tracked, tracked->status_bytes, visit->payload_bytes);
+  if (!verdict) tracked->status_bytes = visit->payload_bytes;
   foresee(scope, BEXT_OP_SET_STATUS, verdict);
   unlock(scope);
   return verdict;
@@ -348,6 +358,7 @@ bool bext_scope_push_current(bext_scope *scope, const bext_handle_parts *handle)
   lock(scope);
   tracked->older = scope->current;
   scope->current = tracked;
+  scope->found = NULL; /* the same span may be current twice, with what each call recorded */
   unlock(scope);
   return true;
 }
@@ -357,6 +368,7 @@ void bext_scope_pop_current(bext_scope *scope) {
   tracked_span *tracked = scope->current;
   if (tracked) {
     scope->current = tracked->older;
+    scope->found = NULL;
     scope->payload_bytes -= tracked->payload_bytes;
   }
   unlock(scope);
@@ -380,7 +392,10 @@ void bext_scope_close(bext_scope *scope) {
 bool bext_scope_take_last(bext_scope *scope, bext_handle_parts *out) {
   lock(scope);
   tracked_span *tracked = scope->newest;
-  if (tracked) take_out(scope, tracked);
+  if (tracked) {
+    bext_handle_map_remove(&scope->open, &tracked->handle);
+    unchain(scope, tracked);
+  }
   unlock(scope);
   if (!tracked) return false;
   *out = tracked->handle;

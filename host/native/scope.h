@@ -43,6 +43,16 @@ typedef struct bext_store {
   uint64_t id;
 } bext_store;
 
+/* A host call as the scope sees it. */
+typedef struct bext_visit {
+  enum bext_operation operation;
+  bext_verdict refusal; /* why its payload is no good, 0 where it is; it counts only where the call itself is good */
+  bext_store store;
+  uint64_t payload_bytes;
+  bool is_first;     /* set by the scope: it is the scope's first call */
+  bext_verdict room; /* set by the scope: 0, `open_span_limit` or `memory_limit` */
+} bext_visit;
+
 typedef struct bext_scope bext_scope;
 
 /* A scope with one reference, NULL where there is no memory. */
@@ -74,33 +84,31 @@ void bext_scope_count_unsampled(bext_scope *scope);
 void bext_scope_counters(bext_scope *scope, bext_counters *out);
 
 /*
- * Begins a host call: counts it, and binds the scope to its first store, which `is_first` tells. 0, or `scope_closed` or `wrong_store`.
+ * Begins a host call that is not on a span: counts it, and binds the scope to its first store. 0, or `scope_closed` or `wrong_store`.
+ * Sets `is_first`, and `room`: whether one more span of this payload may start.
  */
-bext_verdict bext_scope_enter(bext_scope *scope, enum bext_operation operation, bext_store store, bool *is_first);
+bext_verdict bext_scope_enter(bext_scope *scope, bext_visit *visit);
 
-/* The same for a call on a span that the guest may change: its own and open, or the current one. Else `unknown_handle`. */
-bext_verdict bext_scope_enter_span(bext_scope *scope, enum bext_operation operation, bext_store store, const bext_handle_parts *handle,
-                                   bool *is_first);
+/* Begins a call on an invalid handle, which is ignored, and counted as such. */
+void bext_scope_enter_ignored(bext_scope *scope, bext_visit *visit);
 
-/* The same for a call on an invalid handle, which is ignored, and counted as such. */
-void bext_scope_enter_ignored(bext_scope *scope, enum bext_operation operation, bext_store store, bool *is_first);
+/*
+ * Host calls on a span, whole. Each begins as above; then the span must be one that the guest may change, its own and open or the
+ * current one, else `unknown_handle`; then the payload must be good, else what the visit says of it; then there must be room for it.
+ */
+bext_verdict bext_scope_charge_attribute(bext_scope *scope, bext_visit *visit, const bext_handle_parts *handle, bext_text key);
+bext_verdict bext_scope_charge_event(bext_scope *scope, bext_visit *visit, const bext_handle_parts *handle);
+bext_verdict bext_scope_charge_status(bext_scope *scope, bext_visit *visit, const bext_handle_parts *handle);
+/* Lets go of an open span of the guest's own; it stays known as a parent. */
+bext_verdict bext_scope_end(bext_scope *scope, bext_visit *visit, const bext_handle_parts *handle);
 
 bool bext_scope_is_closed(bext_scope *scope);
 size_t bext_scope_open_spans(bext_scope *scope);
 bool bext_scope_is_known_parent(bext_scope *scope, const bext_handle_parts *handle);
 /* Whether a host span surrounds the running call, and which. */
 bool bext_scope_current(bext_scope *scope, bext_handle_parts *out);
-/* Whether one more span of this size may start. */
-bext_verdict bext_scope_check_room(bext_scope *scope, uint64_t payload_bytes);
 /* Takes over a span that has started, with what its attributes weigh. `scope_closed` where it is too late for it. */
 bext_verdict bext_scope_add(bext_scope *scope, const bext_handle_parts *handle, uint64_t payload_bytes, const bext_kept_attributes *attributes);
-/* Lets go of an open span of the guest's own; it stays known as a parent. Else `unknown_handle`. */
-bext_verdict bext_scope_end(bext_scope *scope, const bext_handle_parts *handle);
-
-/* Making room for what is recorded on a span; an overwritten value gives its own bytes back. */
-bext_verdict bext_scope_charge_attribute(bext_scope *scope, const bext_handle_parts *handle, bext_text key, uint64_t payload_bytes);
-bext_verdict bext_scope_charge_event(bext_scope *scope, const bext_handle_parts *handle, uint64_t payload_bytes);
-bext_verdict bext_scope_charge_status(bext_scope *scope, const bext_handle_parts *handle, uint64_t payload_bytes);
 
 /* What `current_span` tells from now on; false where there is no memory. */
 bool bext_scope_push_current(bext_scope *scope, const bext_handle_parts *handle);

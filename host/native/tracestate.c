@@ -54,7 +54,7 @@ static bool is_key_part(slice part, size_t longest, bool digit_first) {
   return true;
 }
 
-static bool is_key(slice key) {
+static bool is_trace_state_key(slice key) {
   size_t tenant = length_before(key, '@');
   if (tenant == key.length) return is_key_part(key, 256, false);
   return is_key_part(slice_of(key.bytes, tenant), 241, true) && is_key_part(after(key, tenant + 1), 14, false);
@@ -89,7 +89,7 @@ static bool add_member(key_list *list, slice member) {
   size_t key_length = length_before(member, '=');
   if (key_length == member.length) return false;
   slice key = slice_of(member.bytes, key_length);
-  return is_key(key) && is_value(after(member, key_length + 1)) && add_key(list, key);
+  return is_trace_state_key(key) && is_value(after(member, key_length + 1)) && add_key(list, key);
 }
 
 bool bext_is_trace_state(const uint8_t *bytes, size_t length) {

@@ -21,7 +21,7 @@ static unsigned refusal(bext_text key, uint32_t kept, uint64_t at_most) {
 }
 
 /* Room for one more, doubling. */
-static bool reserve(void **items, uint32_t count, size_t size) {
+static bool reserve_item(void **items, uint32_t count, size_t size) {
   if (count & (count - 1)) return true; /* room is made at each power of two, and at 0 */
   void *larger = realloc(*items, (count ? 2 * (size_t)count : 1) * size);
   if (!larger) return false;
@@ -37,7 +37,7 @@ static bool keep_new(const bext_attribute_view *view, uint64_t at_most, bext_dro
     out->dropped++;
     return true;
   }
-  if (!reserve((void **)&out->items, out->count, sizeof *out->items)) return false;
+  if (!reserve_item((void **)&out->items, out->count, sizeof *out->items)) return false;
   out->items[out->count++] = *view;
   return true;
 }
@@ -71,7 +71,7 @@ static bool keep_link(const bext_kept_link *link, const bext_limits *limits, bex
     out->dropped++;
     return true;
   }
-  if (!reserve((void **)&out->items, out->count, sizeof *out->items)) return false;
+  if (!reserve_item((void **)&out->items, out->count, sizeof *out->items)) return false;
   out->items[out->count++] = *link;
   return true;
 }
