@@ -8,8 +8,10 @@ static bext_wasmtime_api wasmtime;
 
 void bext_set_wasmtime_api(const bext_wasmtime_api *api) { wasmtime = *api; }
 
+static const bext_wasm_memory *memory_of(const bext_caller *caller) { return &caller->item.of.memory; }
+
 static bool is_64_bit(const bext_caller *caller) {
-  void *type = wasmtime.memory_type(caller->context, &caller->memory);
+  void *type = wasmtime.memory_type(caller->context, memory_of(caller));
   bool is64 = wasmtime.memorytype_is64(type);
   wasmtime.memorytype_delete(type);
   return is64;
@@ -19,20 +21,41 @@ static bool is_same_memory(const bext_wasm_memory *a, const bext_wasm_memory *b)
   return a->in_store.store_id == b->in_store.store_id && a->in_store.private_1 == b->in_store.private_1 && a->private_2 == b->private_2;
 }
 
-bext_store bext_caller_open(bext_caller *caller, void *wasmtime_caller, const bext_wasm_memory *usable) {
+void bext_caller_open(bext_caller *caller, void *wasmtime_caller) {
+  caller->context = wasmtime.caller_context(wasmtime_caller);
+  caller->has_memory = false;
+  caller->least_size = 0;
+}
+
+void bext_caller_find_memory(bext_caller *caller, void *wasmtime_caller, const bext_known_memory *known) {
   static const char name[] = "memory";
-  bext_wasm_extern item;
-  *caller = (bext_caller){.context = wasmtime.caller_context(wasmtime_caller)};
-  bext_store store = {caller->context, 0};
-  if (!wasmtime.caller_export_get(wasmtime_caller, name, sizeof name - 1, &item)) return store;
-  if (item.kind != BEXT_WASM_EXTERN_MEMORY) {
-    wasmtime.extern_delete(&item);
-    return store;
+  if (!wasmtime.caller_export_get(wasmtime_caller, name, sizeof name - 1, &caller->item)) return;
+  if (caller->item.kind != BEXT_WASM_EXTERN_MEMORY) {
+    wasmtime.extern_delete(&caller->item);
+  } else if (known && is_same_memory(&known->memory, memory_of(caller))) {
+    caller->has_memory = true;
+    caller->least_size = known->size;
+  } else {
+    caller->has_memory = !is_64_bit(caller);
   }
-  caller->memory = item.of.memory;
-  caller->has_memory = (usable && is_same_memory(usable, &caller->memory)) || !is_64_bit(caller);
-  store.id = item.of.memory.in_store.store_id;
-  return store;
+}
+
+bext_known_memory bext_caller_memory(const bext_caller *caller) {
+  return (bext_known_memory){*memory_of(caller), wasmtime.memory_data_size(caller->context, memory_of(caller))};
+}
+
+static void *do_nothing(void *env, void *caller, bext_wasm_value *values, size_t count) {
+  (void)env, (void)caller, (void)values, (void)count;
+  return NULL;
+}
+
+/* A function in the store that nobody gets: it goes when the store goes. */
+void bext_caller_watch_store(const bext_caller *caller, void *env, void (*gone)(void *env)) {
+  bext_wasm_types none = {0, NULL}, none_either = {0, NULL};
+  bext_wasm_func unused;
+  void *type = wasmtime.functype_new(&none, &none_either);
+  wasmtime.func_new_unchecked(caller->context, type, do_nothing, env, gone, &unused);
+  wasmtime.functype_delete(type);
 }
 
 bool bext_caller_meters_fuel(const bext_caller *caller) {
@@ -50,7 +73,8 @@ void bext_caller_charge_fuel(const bext_caller *caller, uint64_t price) {
 }
 
 bool bext_caller_has_range(const bext_caller *caller, uint64_t offset, uint64_t length) {
-  return caller->has_memory && offset + length <= wasmtime.memory_data_size(caller->context, &caller->memory);
+  uint64_t end = offset + length;
+  return caller->has_memory && (end <= caller->least_size || end <= wasmtime.memory_data_size(caller->context, memory_of(caller)));
 }
 
 static void store_u64(uint8_t *at, uint64_t value) {
@@ -58,7 +82,7 @@ static void store_u64(uint8_t *at, uint64_t value) {
 }
 
 void bext_caller_write_handle(const bext_caller *caller, uint32_t offset, const bext_handle_parts *handle) {
-  uint8_t *at = wasmtime.memory_data(caller->context, &caller->memory) + offset;
+  uint8_t *at = wasmtime.memory_data(caller->context, memory_of(caller)) + offset;
   store_u64(at + BEXT_HANDLE_OFFSET_TRACE_ID_HI, handle->trace_id_hi);
   store_u64(at + BEXT_HANDLE_OFFSET_TRACE_ID_LO, handle->trace_id_lo);
   store_u64(at + BEXT_HANDLE_OFFSET_SPAN_ID, handle->span_id);
@@ -75,7 +99,7 @@ bext_verdict bext_caller_read(const bext_caller *caller, uint32_t offset, uint32
     out->bytes = larger;
   }
   out->length = length;
-  if (length) memcpy(out->bytes, wasmtime.memory_data(caller->context, &caller->memory) + offset, length);
+  if (length) memcpy(out->bytes, wasmtime.memory_data(caller->context, memory_of(caller)) + offset, length);
   return 0;
 }
 

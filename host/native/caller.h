@@ -15,10 +15,17 @@
 
 #define BEXT_SMALL_PAYLOAD 1024
 
+/* A memory that was found usable, and its size then: memories never shrink. */
+typedef struct bext_known_memory {
+  bext_wasm_memory memory;
+  uint64_t size;
+} bext_known_memory;
+
 typedef struct bext_caller {
   void *context;
-  bext_wasm_memory memory;
-  bool has_memory; /* a usable one: 32-bit and not shared */
+  bext_wasm_extern item; /* the memory, where there is one; it stays where wasmtime wrote it */
+  bool has_memory;       /* a usable one: 32-bit and not shared */
+  uint64_t least_size;   /* the memory is at least that large */
 } bext_caller;
 
 /* A copy of a payload. The guest may change its memory while a tracer is at work. */
@@ -31,8 +38,17 @@ typedef struct bext_payload {
 /* The API to call from now on; set once, before any guest is made. */
 void bext_set_wasmtime_api(const bext_wasmtime_api *api);
 
-/* Looks at wasmtime's caller; gives its store. `usable`: a memory that was found usable, or NULL; it saves a look at its type. */
-bext_store bext_caller_open(bext_caller *caller, void *wasmtime_caller, const bext_wasm_memory *usable);
+/* Looks at wasmtime's caller, but not at its memory; its context tells its store. */
+void bext_caller_open(bext_caller *caller, void *wasmtime_caller);
+
+/* Looks up the caller's memory, by its name. What is known of one, or NULL, saves further questions where it is the same. */
+void bext_caller_find_memory(bext_caller *caller, void *wasmtime_caller, const bext_known_memory *known);
+
+/* What is to be known of the memory that was found. */
+bext_known_memory bext_caller_memory(const bext_caller *caller);
+
+/* Has `gone` called when the caller's store goes, in whatever thread. */
+void bext_caller_watch_store(const bext_caller *caller, void *env, void (*gone)(void *env));
 
 bool bext_caller_meters_fuel(const bext_caller *caller);
 

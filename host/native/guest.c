@@ -14,8 +14,9 @@ struct bext_guest {
   bext_guest_owner owner;
   atomic_bool has_fuel;
   atomic_bool warned_of_store;
+  atomic_bool lost_store;   /* the scope's store is gone: whoever calls now is in another one, maybe at the same address */
   atomic_bool knows_memory; /* and then `memory` does not change any more */
-  bext_wasm_memory memory;  /* that of the first call: usable */
+  bext_known_memory memory; /* that of the first call */
 };
 
 /* One host call, for its own time. */
@@ -41,20 +42,36 @@ static void recorded(host_call *call, enum bext_answer answer, enum bext_operati
 /* --- Opening and closing a call -------------------------------------------------------------------------------------------- */
 
 static void open_call(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint32_t payload_bytes) {
-  bool knows_memory = atomic_load_explicit(&guest->knows_memory, memory_order_acquire);
   call->guest = guest;
   call->must_stop = false;
+  bext_caller_open(&call->caller, caller);
+  bool is_lost = atomic_load_explicit(&guest->lost_store, memory_order_relaxed);
   call->visit.operation = operation;
   call->visit.refusal = 0;
-  call->visit.store = bext_caller_open(&call->caller, caller, knows_memory ? &guest->memory : NULL);
+  call->visit.store = is_lost ? NULL : call->caller.context;
   call->visit.payload_bytes = payload_bytes;
+}
+
+/* The same for a call that brings a payload or gives a handle back. */
+static void open_with_memory(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint32_t payload_bytes) {
+  bool knows_memory = atomic_load_explicit(&guest->knows_memory, memory_order_acquire);
+  open_call(call, guest, caller, operation, payload_bytes);
+  bext_caller_find_memory(&call->caller, caller, knows_memory ? &guest->memory : NULL);
+}
+
+static void lose_store(void *env) {
+  bext_guest *guest = env;
+  atomic_store(&guest->lost_store, true);
+  bext_guest_release(guest);
 }
 
 /* Notes what the first call shows; there is only one. */
 static void begin(bext_guest *guest, const bext_caller *caller) {
   atomic_store(&guest->has_fuel, bext_caller_meters_fuel(caller));
+  atomic_fetch_add(&guest->references, 1);
+  bext_caller_watch_store(caller, guest, lose_store);
   if (!caller->has_memory) return;
-  guest->memory = caller->memory;
+  guest->memory = bext_caller_memory(caller);
   atomic_store_explicit(&guest->knows_memory, true, memory_order_release);
 }
 
@@ -177,7 +194,7 @@ static void *on_start_span(void *env, void *caller, bext_wasm_value *values, siz
   (void)count;
   uint32_t span_ptr = values[0].i32, span_len = values[1].i32, handle_out = values[2].i32;
   host_call call;
-  open_call(&call, env, caller, BEXT_OP_START_SPAN, span_len);
+  open_with_memory(&call, env, caller, BEXT_OP_START_SPAN, span_len);
   bext_verdict verdict = enter(&call);
   if (bext_caller_has_range(&call.caller, handle_out, BEXT_HANDLE_SIZE)) {
     bext_handle_parts handle = {0, 0, 0};
@@ -268,7 +285,7 @@ static void *record(void *env, void *caller, const bext_wasm_value *values, enum
   host_call call;
   bext_payload payload;
   bext_handle_parts span = handle_of(values);
-  open_call(&call, env, caller, operation, values[4].i32);
+  open_with_memory(&call, env, caller, operation, values[4].i32);
   if (bext_handle_is_invalid(&span)) {
     ignore(&call);
     return close_call(&call);
@@ -323,7 +340,7 @@ static void *on_current_span(void *env, void *caller, bext_wasm_value *values, s
   uint32_t handle_out = values[0].i32;
   host_call call;
   bext_handle_parts current;
-  open_call(&call, env, caller, BEXT_OP_CURRENT_SPAN, 0);
+  open_with_memory(&call, env, caller, BEXT_OP_CURRENT_SPAN, 0);
   bext_verdict verdict = enter(&call);
   if (!bext_caller_has_range(&call.caller, handle_out, BEXT_HANDLE_SIZE)) verdict = BEXT_DROP_OUT_OF_BOUNDS;
   values[0].i64 = 0;
@@ -350,6 +367,7 @@ bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, vo
   atomic_init(&guest->references, 1);
   atomic_init(&guest->has_fuel, false);
   atomic_init(&guest->warned_of_store, false);
+  atomic_init(&guest->lost_store, false);
   atomic_init(&guest->knows_memory, false);
   if (calls->is_trusted) bext_scope_trust_tracer(scope);
   bext_scope_retain(scope);

@@ -62,7 +62,7 @@ void bext_scope_grant(bext_scope *scope, const bext_handle_parts *handle);
 void bext_scope_close(bext_scope *scope);
 bool bext_scope_take_last(bext_scope *scope, bext_handle_parts *out);
 
-typedef struct { size_t extern_size, extern_of, memory_size, memory_store_id, value_size; } bext_layouts;
+typedef struct { size_t extern_size, extern_of, memory_size, func_size, types_size, value_size; } bext_layouts;
 bext_layouts bext_wasmtime_layouts(void);
 void bext_set_wasmtime_functions(void *const *functions, size_t count);
 

@@ -32,7 +32,8 @@ bext_layouts bext_wasmtime_layouts(void) {
       .extern_size = sizeof(bext_wasm_extern),
       .extern_of = offsetof(bext_wasm_extern, of),
       .memory_size = sizeof(bext_wasm_memory),
-      .memory_store_id = offsetof(bext_wasm_memory, in_store.store_id),
+      .func_size = sizeof(bext_wasm_func),
+      .types_size = sizeof(bext_wasm_types),
       .value_size = sizeof(bext_wasm_value),
   };
 }

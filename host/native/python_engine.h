@@ -10,7 +10,8 @@ typedef struct bext_layouts {
   size_t extern_size;
   size_t extern_of;
   size_t memory_size;
-  size_t memory_store_id;
+  size_t func_size;
+  size_t types_size;
   size_t value_size;
 } bext_layouts;
 

@@ -26,7 +26,7 @@ struct bext_scope {
   atomic_size_t references;
   bext_limits limits;
   enum bext_remote_parents policy;
-  bext_store store;
+  const void *store;
   bool is_bound;
   bool is_closed;
   bool trusts_tracer;
@@ -124,15 +124,13 @@ void bext_scope_counters(bext_scope *scope, bext_counters *out) {
 
 /* --- Store and state ---------------------------------------------------------------------------------------------------- */
 
-static bool is_same_store(bext_store a, bext_store b) { return a.context == b.context && (!a.id || !b.id || a.id == b.id); }
-
 /* With the lock held. */
 static bext_verdict enter_locked(bext_scope *scope, bext_visit *visit) {
   visit->is_first = !scope->is_bound;
   if (visit->is_first) scope->store = visit->store;
   scope->is_bound = true;
   scope->counters.calls[visit->operation]++;
-  return scope->is_closed ? BEXT_DROP_SCOPE_CLOSED : is_same_store(scope->store, visit->store) ? 0 : BEXT_DROP_WRONG_STORE;
+  return scope->is_closed ? BEXT_DROP_SCOPE_CLOSED : scope->store == visit->store ? 0 : BEXT_DROP_WRONG_STORE;
 }
 
 static bext_verdict check_room(const bext_scope *scope, uint64_t payload_bytes) {

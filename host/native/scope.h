@@ -37,17 +37,11 @@ typedef struct bext_counters {
   uint64_t ignored;
 } bext_counters;
 
-/* Which store a call comes from: the address is unique among live stores, the id for ever, but 0 where the caller has no memory. */
-typedef struct bext_store {
-  const void *context;
-  uint64_t id;
-} bext_store;
-
 /* A host call as the scope sees it. */
 typedef struct bext_visit {
   enum bext_operation operation;
   bext_verdict refusal; /* why its payload is no good, 0 where it is; it counts only where the call itself is good */
-  bext_store store;
+  const void *store; /* unique among the stores that live */
   uint64_t payload_bytes;
   bool is_first;     /* set by the scope: it is the scope's first call */
   bext_verdict room; /* set by the scope: 0, `open_span_limit` or `memory_limit` */

@@ -36,6 +36,17 @@ typedef union bext_wasm_value {
   uint64_t room[2];
 } bext_wasm_value;
 
+/* wasmtime_func_t, of which nothing is read. */
+typedef struct bext_wasm_func {
+  uint64_t room[2];
+} bext_wasm_func;
+
+/* wasm_valtype_vec_t */
+typedef struct bext_wasm_types {
+  size_t size;
+  void **types;
+} bext_wasm_types;
+
 typedef void *bext_host_callback(void *env, void *caller, bext_wasm_value *values, size_t count);
 
 /* Pointers to functions of wasmtime, in the names of its header without the prefix. */
@@ -51,6 +62,10 @@ typedef struct bext_wasmtime_api {
   void *(*context_get_fuel)(const void *context, uint64_t *fuel);
   void *(*context_set_fuel)(void *context, uint64_t fuel);
   void (*error_delete)(void *error);
+  void *(*functype_new)(bext_wasm_types *params, bext_wasm_types *results);
+  void (*functype_delete)(void *type);
+  void (*func_new_unchecked)(void *context, const void *type, bext_host_callback *callback, void *env, void (*finalizer)(void *env),
+                             bext_wasm_func *out);
   void *(*trap_new)(const char *message, size_t length);
   void *(*linker_define_func_unchecked)(void *linker, const char *module, size_t module_length, const char *name,
                                         size_t name_length, const void *type, bext_host_callback *callback, void *env,

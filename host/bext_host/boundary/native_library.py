@@ -29,6 +29,9 @@ _FUNCTIONS: Final = (
     "wasmtime_context_get_fuel",
     "wasmtime_context_set_fuel",
     "wasmtime_error_delete",
+    "wasm_functype_new",
+    "wasm_functype_delete",
+    "wasmtime_func_new_unchecked",
     "wasmtime_trap_new",
     "wasmtime_linker_define_func_unchecked",
 )
@@ -48,12 +51,12 @@ def load() -> Any:
 
 
 def _check_layouts(ours: Any) -> None:
-    in_store = bindings.wasmtime_memory_anon_0
     wanted = {
         "extern_size": ctypes.sizeof(bindings.wasmtime_extern),
         "extern_of": bindings.wasmtime_extern.of.offset,
         "memory_size": ctypes.sizeof(bindings.wasmtime_memory),
-        "memory_store_id": in_store.store_id.offset,  # type: ignore[attr-defined]  # as above
+        "func_size": ctypes.sizeof(bindings.wasmtime_func),
+        "types_size": ctypes.sizeof(bindings.wasm_valtype_vec_t),
         "value_size": ctypes.sizeof(bindings.wasmtime_val_raw),
     }
     for name, value in wanted.items():
