@@ -74,39 +74,33 @@ const uint8_t *bext_skip(const uint8_t *at) {
   return at;
 }
 
-/* The header at `at`, with `left` bytes up to the end of the payload. */
-static enum bext_rejection check_header(const uint8_t *at, size_t left, bext_header *out) {
-  if (left == 0) return BEXT_REJECT_TRUNCATED;
-  const bext_format *found = &bext_formats[*at];
-  if (found->kind == BEXT_KIND_RESERVED) return BEXT_REJECT_RESERVED_BYTE;
-  if (found->length_bytes > left - 1) return BEXT_REJECT_TRUNCATED;
-  *out = bext_read_header(at);
-  return BEXT_ACCEPTED;
-}
-
 enum bext_rejection bext_check_framing(const uint8_t *data, size_t length) {
   uint64_t outer[BEXT_MAX_DEPTH]; /* items that each container round the innermost open one still owes */
   unsigned depth = 0;             /* open containers */
   uint64_t owed = 1;              /* items still to come in the innermost; before the root, the payload itself owes one */
   size_t position = 0;
-  if (length == 0) return BEXT_REJECT_TRUNCATED; /* `data` may be NULL then, and C has no NULL + 0 */
   while (owed || depth) {
     if (!owed) {
       owed = outer[--depth];
       continue;
     }
     owed--;
-    bext_header header;
-    enum bext_rejection why = check_header(data + position, length - position, &header);
-    if (why) return why;
-    position = (size_t)(header.body - data);
-    if (header.kind < BEXT_KIND_ARRAY) {
-      if (header.size > length - position) return BEXT_REJECT_TRUNCATED;
-      position += (size_t)header.size;
+    if (position == length) return BEXT_REJECT_TRUNCATED;
+    const bext_format format = bext_formats[data[position++]];
+    uint64_t size = format.size;
+    if (format.length_bytes) {
+      if (format.length_bytes > length - position) return BEXT_REJECT_TRUNCATED;
+      size += bext_load_big_endian(data + position, format.length_bytes);
+      position += format.length_bytes;
+    }
+    if (format.kind < BEXT_KIND_ARRAY) {
+      if (size > length - position) return BEXT_REJECT_TRUNCATED;
+      position += (size_t)size;
       continue;
     }
+    if (format.kind == BEXT_KIND_RESERVED) return BEXT_REJECT_RESERVED_BYTE;
     if (depth == BEXT_MAX_DEPTH) return BEXT_REJECT_TOO_DEEP;
-    uint64_t count = item_count(&header);
+    uint64_t count = format.kind == BEXT_KIND_MAP ? 2 * size : size;
     if (count > length - position) return BEXT_REJECT_COUNT_EXCEEDS_BYTES;
     outer[depth++] = owed;
     owed = count;

@@ -18,22 +18,6 @@ bext_reader bext_reader_open(const uint8_t *payload, size_t length) {
   return reader;
 }
 
-void bext_reject(bext_reader *reader, enum bext_rejection why) {
-  if (!reader->rejection) reader->rejection = why;
-}
-
-bext_header bext_read_kind(bext_reader *reader, enum bext_kind kind) {
-  bext_header nothing = {reader->at, 0, kind};
-  if (reader->rejection) return nothing;
-  bext_header header = bext_read_header(reader->at);
-  if (header.kind != kind) {
-    bext_reject(reader, BEXT_REJECT_WRONG_TYPE);
-    return nothing;
-  }
-  reader->at = header.body;
-  return header;
-}
-
 bool bext_read_nil(bext_reader *reader) {
   if (reader->rejection || bext_read_header(reader->at).kind != BEXT_KIND_NIL) return false;
   reader->at++;

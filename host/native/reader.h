@@ -51,10 +51,22 @@ typedef struct bext_field {
 bext_reader bext_reader_open(const uint8_t *payload, size_t length);
 
 /* Notes a rejection, unless there is one already. */
-void bext_reject(bext_reader *reader, enum bext_rejection why);
+static inline void bext_reject(bext_reader *reader, enum bext_rejection why) {
+  if (!reader->rejection) reader->rejection = why;
+}
 
 /* Steps over a header of this kind, any other is `wrong_type`. Where it rejects, the size it returns is 0. */
-bext_header bext_read_kind(bext_reader *reader, enum bext_kind kind);
+static inline bext_header bext_read_kind(bext_reader *reader, enum bext_kind kind) {
+  bext_header nothing = {reader->at, 0, kind};
+  if (reader->rejection) return nothing;
+  bext_header header = bext_read_header(reader->at);
+  if (header.kind != kind) {
+    bext_reject(reader, BEXT_REJECT_WRONG_TYPE);
+    return nothing;
+  }
+  reader->at = header.body;
+  return header;
+}
 
 /* Steps over a nil, if one comes next, and tells whether. */
 bool bext_read_nil(bext_reader *reader);

@@ -9,15 +9,22 @@
 
 static bool is_between(uint8_t byte, uint8_t low, uint8_t high) { return byte >= low && byte <= high; }
 
+static bool is_ascii_8(const uint8_t *at) {
+  uint64_t eight;
+  memcpy(&eight, at, sizeof eight); /* no alignment is required of text */
+  return !(eight & NOT_ASCII);
+}
+
 /* How many bytes at `at` are ASCII, counted in eights and so possibly a few too low: the rest is looked at one by one. */
 static size_t ascii_eights(const uint8_t *at, size_t left) {
   size_t done = 0;
-  for (; left - done >= sizeof(uint64_t); done += sizeof(uint64_t)) {
-    uint64_t eight;
-    memcpy(&eight, at + done, sizeof eight); /* no alignment is required of text */
-    if (eight & NOT_ASCII) break;
-  }
+  while (left - done >= sizeof(uint64_t) && is_ascii_8(at + done)) done += sizeof(uint64_t);
   return done;
+}
+
+/* Whether all of a text of at least eight bytes is ASCII; its last eight may be looked at twice. */
+static bool is_ascii(const uint8_t *bytes, size_t length) {
+  return is_ascii_8(bytes + length - sizeof(uint64_t)) && ascii_eights(bytes, length) + sizeof(uint64_t) > length;
 }
 
 /* The second byte's range is what excludes overlong forms (e0, f0), surrogates (ed) and what is above U+10FFFF (f4). */
@@ -51,6 +58,7 @@ static size_t well_formed_length(const uint8_t *at, size_t left) {
 
 bool bext_is_utf8(const uint8_t *bytes, size_t length) {
   size_t position = 0;
+  if (length >= sizeof(uint64_t) && is_ascii(bytes, length)) return true;
   while (position < length) {
     position += ascii_eights(bytes + position, length - position);
     while (position < length && bytes[position] < 0x80) position++; /* the rest of an ASCII text is shorter than eight */
