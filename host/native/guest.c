@@ -115,10 +115,22 @@ static bext_handle_parts handle_of(const bext_wasm_value *values) {
 
 /* --- start_span ------------------------------------------------------------------------------------------------------------ */
 
+/* A start without parent, attributes and links. */
+static void init_start(bext_start_call *span, const bext_span_start_view *view) {
+  span->name = view->name;
+  span->kind = (uint32_t)view->kind;
+  span->has_parent = span->parent_is_remote = false;
+  span->parent = (bext_handle_parts){0, 0, 0};
+  span->parent_flags = BEXT_PARENT_FLAGS_DEFAULT;
+  span->trace_state = (bext_text){NULL, 0};
+  span->attributes = (bext_kept_attributes){NULL, 0, 0};
+  span->links = (bext_kept_links){NULL, 0, 0};
+  span->start_time_unix_nanos = view->start_time_unix_nanos;
+}
+
 /* What the parent means (ABI.md, "Parents"). False where it says that the span is not sampled. */
 static bool resolve_parent(bext_scope *scope, const bext_span_start_view *view, bext_start_call *span, bext_kept_link *link, bool *has_link) {
   *has_link = false;
-  span->parent_flags = BEXT_PARENT_FLAGS_DEFAULT;
   if (!view->has_parent) return true;
   bool is_invalid = bext_handle_is_invalid(&view->parent);
   if (!view->parent_is_remote) {
@@ -162,10 +174,11 @@ static bext_verdict hand_start(host_call *call, bext_start_call *span, bext_drop
 
 static bext_verdict start_decoded(host_call *call, const bext_span_start_view *view, bext_handle_parts *out) {
   bext_scope *scope = call->guest->scope;
-  bext_start_call span = {.name = view->name, .kind = (uint32_t)view->kind, .start_time_unix_nanos = view->start_time_unix_nanos};
+  bext_start_call span;
   bext_drops drops = {{0}};
   bext_kept_link link;
   bool has_link;
+  init_start(&span, view);
   if (!resolve_parent(scope, view, &span, &link, &has_link)) {
     bext_scope_count_unsampled(scope);
     return 0;

@@ -226,7 +226,7 @@ static bool choose_trace(const bext_recorder *recorder, const bext_start_call *s
   return (span->parent_flags & BEXT_TRACE_FLAG_SAMPLED) && is_sampled(recorder, out->trace_id_lo);
 }
 
-static void add_drop(bext_drops *drops, bext_verdict reason, uint64_t count) { drops->by_reason[reason] += count; }
+static void add_drop(bext_drops *drops, bext_verdict reason, uint32_t count) { drops->by_reason[reason] += count; }
 
 /* The link as it fits. */
 static bext_kept_link cut_link(const bext_kept_link *link, const bext_limits *limits, bext_drops *drops) {

@@ -17,15 +17,15 @@
 /* What is 0 is fine, what is not is an `enum bext_drop_reason`. */
 typedef unsigned bext_verdict;
 
-/* How much was dropped, by `enum bext_drop_reason`. */
+/* How much of one payload was dropped, by `enum bext_drop_reason`: never more than it has bytes. Small, since every start has one. */
 typedef struct bext_drops {
-  uint64_t by_reason[BEXT_DROP_REASONS];
+  uint32_t by_reason[BEXT_DROP_REASONS];
 } bext_drops;
 
 static inline bool bext_has_drops(const bext_drops *drops) {
-  uint64_t total = 0;
-  for (unsigned i = 0; i < BEXT_DROP_REASONS; i++) total += drops->by_reason[i];
-  return total != 0;
+  uint32_t any = 0;
+  for (unsigned i = 0; i < BEXT_DROP_REASONS; i++) any |= drops->by_reason[i];
+  return any != 0;
 }
 
 /* The attributes that stay, each key once, in the order of their first occurrence; and how many did not. */
