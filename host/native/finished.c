@@ -16,31 +16,50 @@ static void append(bext_batch *batch, bext_finished *span) {
   batch->payload_bytes += span->payload_bytes;
 }
 
-static bool batch_fits(const bext_batch *batch, const bext_finished *span, uint64_t at_most_spans, uint64_t at_most_bytes) {
-  return batch->count < at_most_spans && batch->payload_bytes + span->payload_bytes <= at_most_bytes;
+static bool fits(uint64_t count, uint64_t bytes, const bext_finished *span, uint64_t at_most_spans, uint64_t at_most_bytes) {
+  return count < at_most_spans && bytes + span->payload_bytes <= at_most_bytes;
 }
 
 bool bext_queue_put(bext_queue *queue, bext_finished *span) {
   bext_lock_take(&queue->lock);
-  bool has_room = batch_fits(&queue->waiting, span, queue->at_most_spans, queue->at_most_bytes);
-  if (has_room) append(&queue->waiting, span);
+  bool has_room = fits(queue->count, queue->payload_bytes, span, queue->at_most_spans, queue->at_most_bytes);
+  if (has_room) {
+    span->next = queue->newest;
+    queue->newest = span;
+    queue->count++;
+    queue->payload_bytes += span->payload_bytes;
+  }
   bext_lock_let_go(&queue->lock);
   return has_room;
 }
 
 uint64_t bext_queue_count(bext_queue *queue) {
   bext_lock_take(&queue->lock);
-  uint64_t count = queue->waiting.count;
+  uint64_t count = queue->count;
   bext_lock_let_go(&queue->lock);
   return count;
 }
 
+/* The spans in the order in which they came. */
+static bext_batch in_order(bext_finished *newest, uint64_t count, uint64_t payload_bytes) {
+  bext_batch batch = {NULL, newest, count, payload_bytes};
+  while (newest) {
+    bext_finished *older = newest->next;
+    newest->next = batch.first;
+    batch.first = newest;
+    newest = older;
+  }
+  return batch;
+}
+
 bext_batch bext_queue_take(bext_queue *queue) {
   bext_lock_take(&queue->lock);
-  bext_batch taken = queue->waiting;
-  queue->waiting = (bext_batch){NULL, NULL, 0, 0};
+  bext_finished *newest = queue->newest;
+  uint64_t count = queue->count, payload_bytes = queue->payload_bytes;
+  queue->newest = NULL;
+  queue->count = queue->payload_bytes = 0;
   bext_lock_let_go(&queue->lock);
-  return taken;
+  return in_order(newest, count, payload_bytes);
 }
 
 static bext_finished *take_first(bext_batch *batch) {
@@ -54,7 +73,9 @@ static bext_finished *take_first(bext_batch *batch) {
 
 bext_batch bext_batch_cut(bext_batch *from, uint64_t at_most_spans, uint64_t at_most_bytes) {
   bext_batch cut = {NULL, NULL, 0, 0};
-  while (from->first && (cut.count == 0 || batch_fits(&cut, from->first, at_most_spans, at_most_bytes))) append(&cut, take_first(from));
+  while (from->first && (!cut.count || fits(cut.count, cut.payload_bytes, from->first, at_most_spans, at_most_bytes))) {
+    append(&cut, take_first(from));
+  }
   return cut;
 }
 

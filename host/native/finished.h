@@ -40,10 +40,12 @@ typedef struct bext_batch {
   uint64_t payload_bytes;
 } bext_batch;
 
-/* A bounded queue. */
+/* A bounded queue. It is linked from the newest on: a thread that puts a span touches no span of another thread's. */
 typedef struct bext_queue {
   bext_lock lock;
-  bext_batch waiting;
+  bext_finished *newest;
+  uint64_t count;
+  uint64_t payload_bytes;
   uint64_t at_most_spans;
   uint64_t at_most_bytes;
 } bext_queue;

@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-#define SPINS 200
+#define SPINS 2000
 #define SLEEP_NANOS 20000
 
 void bext_lock_wait(bext_lock *lock) {

@@ -25,9 +25,9 @@ typedef struct recorder_shard {
 
 struct bext_recorder {
   recorder_shard shards[SHARDS];
-  bext_queue finished;
+  _Alignas(CACHE_LINE) bext_queue finished;
+  _Alignas(CACHE_LINE) bext_limits limits; /* from here on what is read often and written seldom */
   atomic_size_t references;
-  bext_limits limits;
   bext_sampler sampler;
   _Alignas(CACHE_LINE) atomic_int_fast64_t clock_offset; /* see new_clock_offset */
   atomic_uint_fast64_t clock_read_at;
