@@ -129,7 +129,50 @@ bool bext_attributes_next(bext_attributes *attributes, bext_attribute_view *out)
   return false;
 }
 
+/* --- The usual attribute ------------------------------------------------------------------------------------------------------ */
+
+/* The text that fills the bytes up to `end`, in the two shortest forms of str. */
+static bool read_last_text(const uint8_t *at, const uint8_t *end, bext_text *out) {
+  size_t header = *at == 0xd9 ? 2 : 1;
+  if ((size_t)(end - at) < header) return false;
+  uint32_t length = header == 2 ? at[1] : *at & 0x1fU;
+  *out = (bext_text){at + header, length};
+  return (size_t)(end - at) == header + length && bext_is_utf8(out->bytes, length);
+}
+
+static bool read_last_scalar(const uint8_t *at, const uint8_t *end, bext_value_view *out) {
+  const bext_format format = bext_formats[*at];
+  out->count = 0;
+  out->bytes = at;
+  out->length = (size_t)(end - at);
+  if (format.kind == BEXT_KIND_STR && format.length_bytes <= 1) {
+    out->type = BEXT_VALUE_STR;
+    return read_last_text(at, end, &out->scalar.text);
+  }
+  if (format.kind != BEXT_KIND_UINT || format.size > 4 || out->length != 1U + format.size) return false;
+  out->type = BEXT_VALUE_INT;
+  out->scalar.integer = format.size ? (int64_t)bext_load_big_endian(at + 1, format.size) : *at;
+  return true;
+}
+
+/*
+ * Decodes an attribute as nearly all are, a short key and a text or a number, in one look at its bytes. False for any other, good or
+ * bad: the general way below judges that.
+ */
+static bool decode_usual(const uint8_t *payload, size_t length, bext_attribute_view *out) {
+  if (length < 4 || payload[0] != 0x92 || payload[1] <= 0xa0 || payload[1] > 0xbf) return false;
+  const uint8_t *key = payload + 2, *end = payload + length;
+  uint32_t key_length = payload[1] & 0x1fU;
+  if (length - 2 <= key_length || !bext_is_utf8(key, key_length)) return false;
+  out->key = (bext_text){key, key_length};
+  out->pair_bytes = length - 1;
+  return read_last_scalar(key + key_length, end, &out->value);
+}
+
+/* --- Any attribute ------------------------------------------------------------------------------------------------------------- */
+
 enum bext_rejection bext_decode_attribute(const uint8_t *payload, size_t length, bext_attribute_view *out) {
+  if (decode_usual(payload, length, out)) return BEXT_ACCEPTED;
   bext_reader reader = bext_reader_open(payload, length);
   if (bext_read_kind(&reader, BEXT_KIND_ARRAY).size != 2) bext_reject(&reader, BEXT_REJECT_WRONG_LENGTH);
   if (reader.rejection) return reader.rejection;
