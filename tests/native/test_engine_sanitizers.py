@@ -1,4 +1,4 @@
-"""The whole native engine under AddressSanitizer and UBSan, driven by the boundary's own tests."""
+"""The whole native engine under AddressSanitizer and UBSan, driven by the tests of boundary and recorder."""
 
 from __future__ import annotations
 
@@ -58,8 +58,13 @@ def runtime(name: str) -> str:
     return found.stdout.strip()
 
 
-def test_the_boundarys_tests_pass_and_the_sanitizers_report_nothing(sanitized):
-    folders = ["tests/host/boundary", "tests/native/test_engine_lifetimes.py"]
+def test_the_tests_of_boundary_and_recorder_pass_and_the_sanitizers_report_nothing(sanitized):
+    folders = [
+        "tests/host/boundary",
+        "tests/host/recorder",
+        "tests/native/test_engine_lifetimes.py",
+        "tests/native/test_recorder_differential.py",
+    ]
     chosen = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "native and not ten_thousand and not at_the_end"]
     preloaded = f"{runtime('libasan.so')} {runtime('libubsan.so')} {runtime('libstdc++.so')}"
     path = os.pathsep.join(map(str, (sanitized, ROOT / "tests")))

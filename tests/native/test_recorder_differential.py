@@ -23,7 +23,8 @@ pytestmark = pytest.mark.skipif(engine != "native", reason="this installation ha
 
 TIGHT = Limits(
     payload_bytes=240, span_attributes=4, span_events=2, span_links=2, event_attributes=2, link_attributes=1,
-    span_bytes=330, scope_open_spans=4, scope_bytes=800, scope_ended_parents=3, queue_spans=6, queue_bytes=1500, batch_spans=3, batch_bytes=700,
+    span_bytes=330, scope_open_spans=4, scope_bytes=800, scope_ended_parents=3, queue_spans=6, queue_bytes=1500,
+    batch_spans=3, batch_bytes=700,
 )  # fmt: skip
 
 PAIRINGS = (("reference", "reference"), ("native", "native"), ("reference", "native"), ("native", "reference"))
