@@ -34,6 +34,8 @@ class TracerBridge:
         self.tracer = tracer
         self.limits = limits if limits is not None else Limits()
         self.engine = choose_engine(engine)
+        if self.engine == NATIVE:  # here, and not at the first scope: a thread that imports when another forks hangs the child
+            from . import native, native_tracer  # noqa: F401, PLC0415  # there is no such module without the extension
         self._open_handles = OpenHandles.of(tracer)
         self._logged: LoggedErrors = set()
 
@@ -62,7 +64,7 @@ class TracerBridge:
     def _host_calls(self, policy: ScopePolicy, scope: TracerScope) -> HostCalls:
         if self.engine != NATIVE:
             return ReferenceCalls(policy, self._open_handles, self.contained, scope.hold_pending)
-        from . import native, native_tracer  # noqa: PLC0415  # there is no such module without the extension
+        from . import native, native_tracer  # noqa: PLC0415  # as above
 
         recorder = native.recorder_in_c(self.tracer)
         if recorder is not None:
