@@ -28,16 +28,26 @@ MAY_IMPORT = {
     "bext_host.exporters": {"bext_abi", "bext_host.escape", *SPAN_RECORD},
     "bext_host.tracers": {"bext_abi", *LEAVES},
     "bext_host.runtime": {"bext_abi", "bext_host.boundary", "bext_host.recorder", *LEAVES},
-    "bext_host.cli": {"bext_abi", "bext_host.boundary", "bext_host.recorder", "bext_host.exporters", "bext_host.runtime", *LEAVES},
+    "bext_host.bench": {"bext_abi", "bext_host.boundary", "bext_host.recorder", *LEAVES},
+    "bext_host.cli": {
+        "bext_abi",
+        "bext_host.bench",
+        "bext_host.boundary",
+        "bext_host.recorder",
+        "bext_host.exporters",
+        "bext_host.runtime",
+        *LEAVES,
+    },
 }
 """What each part may import of ours, besides itself."""
 
 THIRD_PARTIES = {
-    "wasmtime": {"bext_host.boundary", "bext_host.runtime"},
-    "msgpack": {"bext_abi.codec", "bext_host.recorder.native_batch"},
-    "rich": {"bext_host.exporters"},
+    "wasmtime": {"bext_host.bench", "bext_host.boundary", "bext_host.runtime"},
+    "msgpack": {"bext_abi.codec", "bext_host.bench", "bext_host.recorder.native_batch"},
+    "rich": {"bext_host.cli", "bext_host.exporters"},
     "cffi": {"bext_host.boundary"},
-    "opentelemetry": set(),
+    "opentelemetry": {"bext_host.bench"},
+    "extism": {"bext_host.bench"},
 }
 """Where each package that is not ours may be imported."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from bext_host.escape import escape
 from bext_host.version import version
 
-from . import inspect, run
+from . import bench, inspect, run
 from .failure import FAULT, INTERRUPTED, CommandFailed, fail, silence_output
 
 _EXAMPLES = """\
@@ -19,6 +19,7 @@ examples:
   bext-tracer run plugin.wasm                               run a plugin's hook and print its trace
   bext-tracer run plugin.wasm --format json | jq .name      the same as JSON, a line for each span
   bext-tracer inspect plugin.wasm                           say whether a module conforms, and why not
+  bext-tracer bench --quick                                 measure what recording costs on this machine
 """
 
 
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     commands: argparse._SubParsersAction[Any] = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run.add_parser(commands)
     inspect.add_parser(commands)
+    bench.add_parser(commands)
     return parser
 
 
