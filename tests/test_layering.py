@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "bext_host.recorder": {"bext_abi", *LEAVES},
     "bext_host.exporters": {"bext_abi", "bext_host.escape", *SPAN_RECORD},
     "bext_host.tracers": {"bext_abi", *LEAVES},
-    "bext_host.runtime": {"bext_abi", "bext_host.boundary", "bext_host.recorder", *LEAVES},
+    "bext_host.runtime": {"bext_abi", "bext_host.boundary", "bext_host.recorder", "bext_host.exporters", *LEAVES},
     "bext_host.cli": {"bext_abi", "bext_host.boundary", "bext_host.recorder", "bext_host.exporters", "bext_host.runtime", *LEAVES},
 }
 """What each part may import of ours, besides itself."""
@@ -38,6 +38,8 @@ THIRD_PARTIES = {
     "rich": {"bext_host.exporters"},
     "cffi": {"bext_host.boundary"},
     "opentelemetry": set(),
+    "tomllib": {"bext_host.runtime.config"},  # the standard library's from Python 3.11 on
+    "tomli": {"bext_host.runtime.config"},
 }
 """Where each package that is not ours may be imported."""
 
