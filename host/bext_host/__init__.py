@@ -17,6 +17,7 @@ from .recorder import FinishedSpan, SpanExporter, SpanRecorder
 from .runtime import (
     AllocationFailed,
     CallInterrupted,
+    ConfigError,
     GuestTrap,
     HookFailed,
     HookMissing,
@@ -30,6 +31,7 @@ from .runtime import (
 __all__ = [
     "AllocationFailed",
     "CallInterrupted",
+    "ConfigError",
     "EngineUnavailable",
     "FinishedSpan",
     "GuestStopped",

@@ -3,6 +3,7 @@
 from .errors import (
     AllocationFailed,
     CallInterrupted,
+    ConfigError,
     GuestTrap,
     HookFailed,
     HookMissing,
@@ -16,6 +17,7 @@ from .plugin import Plugin
 __all__ = [
     "AllocationFailed",
     "CallInterrupted",
+    "ConfigError",
     "GuestTrap",
     "HookFailed",
     "HookMissing",

@@ -1,6 +1,7 @@
-"""What can go wrong with a call into a plugin. The embedder gets these; the trace tells the same.
+"""What can go wrong with plugins and their configuration. The embedder gets these; the trace tells the same of calls.
 
 BextTracerError
+├── ConfigError (ValueError)    the configuration file is at fault
 └── PluginError (RuntimeError)
     ├── GuestTrap           the guest trapped, or exited
     ├── HookFailed          the hook returned something other than 0
@@ -15,6 +16,19 @@ from __future__ import annotations
 
 from bext_abi import BextTracerError
 from bext_host.escape import escape
+
+
+class ConfigError(BextTracerError, ValueError):
+    """A configuration file that cannot be used. The message is one line, safe to show: file, key, what was expected and what was found.
+
+    `file` is the file as it was named, `what` the first thing that is wrong with it, `more` how many others there are.
+    """
+
+    def __init__(self, file: str, what: str, more: int = 0) -> None:
+        super().__init__(escape(f"{file}: {what}") + (f" (and {more} more)" if more else ""))
+        self.file = file
+        self.what = what
+        self.more = more
 
 
 class PluginError(BextTracerError, RuntimeError):
