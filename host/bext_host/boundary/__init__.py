@@ -8,7 +8,7 @@ from .engine_choice import engine, engine_reason
 from .parents import RemoteParents
 from .reference import GuestStopped
 from .scope import TracerScope
-from .stats import ScopeStats
+from .stats import ScopeStats, Traffic
 
 __all__ = [
     "EngineUnavailable",
@@ -18,6 +18,7 @@ __all__ = [
     "ModuleReport",
     "RemoteParents",
     "ScopeStats",
+    "Traffic",
     "TracerBridge",
     "TracerScope",
     "check_module",

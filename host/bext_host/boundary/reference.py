@@ -7,8 +7,9 @@ may cross its trampoline; the one that does, to stop the program, carries nothin
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from wasmtime import Caller, Linker
 
@@ -24,7 +25,7 @@ from .policy import ScopePolicy
 from .rules import CallRules
 from .signatures import IMPORTS
 from .span_table import SpanTable, TrackedSpan
-from .stats import ScopeStats
+from .stats import ScopeStats, Traffic
 
 logger = logging.getLogger("bext_host.boundary")
 
@@ -50,6 +51,8 @@ class ReferenceCalls:
         self._store: StoreIdentity | None = None
         self._fuel_is_on = False
         self._warned_of_store = False
+        self._payload_bytes = 0
+        self._nanos: int | None = 0 if policy.measure_host_time else None
 
     def define_in(self, linker: Linker) -> None:
         """Define the six imports in `linker`."""
@@ -63,11 +66,16 @@ class ReferenceCalls:
         }
         for name, signature in IMPORTS.items():
             function = self._guarded(name, operations[name], 0 if signature.results else None)
-            linker.define_func(TRACER_IMPORT_MODULE, name, signature.func_type(), function, access_caller=True)
+            timed = function if self._nanos is None else self._timed(function)
+            linker.define_func(TRACER_IMPORT_MODULE, name, signature.func_type(), timed, access_caller=True)
 
     def stats(self) -> ScopeStats:
         """The counters themselves."""
         return self._stats
+
+    def traffic(self) -> Traffic:
+        """How much crossed the boundary so far."""
+        return Traffic(self._stats.calls.total(), self._payload_bytes, self._nanos)
 
     def count_tracer_error(self) -> None:
         """Count a call of the tracer that failed."""
@@ -95,6 +103,14 @@ class ReferenceCalls:
         """Make a handle a known parent."""
         self._table.grant(handle)
 
+    def mark_time(self, now_millis: int) -> None:
+        """The time from now on at which spans start."""
+        self._table.now_millis = now_millis
+
+    def take_started_before(self, millis: int) -> list[SpanHandle]:
+        """Give up the open spans that started before that time, the last started first."""
+        return self._table.take_started_before(millis)
+
     def drain(self) -> list[SpanHandle]:
         """Close, and give up what was open, the last started first."""
         return self._table.drain()
@@ -120,6 +136,18 @@ class ReferenceCalls:
             return dropped_result
 
         return host_call
+
+    def _timed(self, host_call: Callable[..., int | None]) -> Callable[..., int | None]:
+        """The same, with the time that it takes added up."""
+
+        def timed(*arguments: Any) -> int | None:
+            begun = time.monotonic_ns()
+            try:
+                return host_call(*arguments)
+            finally:
+                self._nanos = (self._nanos or 0) + time.monotonic_ns() - begun
+
+        return timed
 
     def _start_span(self, guest: GuestCaller, span_ptr: int, span_len: int, handle_out: int) -> None:
         span_ptr, span_len, handle_out = span_ptr & _U32, span_len & _U32, handle_out & _U32
@@ -206,5 +234,7 @@ class ReferenceCalls:
     def _charge_fuel(self, guest: GuestCaller, payload_bytes: int) -> None:
         """Take the call's price from the guest's fuel, where fuel is on; a guest that cannot pay traps at its next check."""
         self._bound_store(guest)
+        if payload_bytes <= self._limits.payload_bytes:
+            self._payload_bytes += payload_bytes
         if self._fuel_is_on:
             guest.charge_fuel(FUEL_PER_CALL + payload_bytes)

@@ -3,13 +3,18 @@
 BextTracerError
 ├── ConfigError (ValueError)    the configuration file is at fault
 └── PluginError (RuntimeError)
-    ├── GuestTrap           the guest trapped, or exited
-    ├── HookFailed          the hook returned something other than 0
-    ├── HookMissing         the plugin exports no such hook, or takes other arguments
-    ├── AllocationFailed    the guest gave no memory for an argument
-    ├── ReentrantCall       a call into a plugin from inside its own call
-    ├── CallInterrupted     the host interrupted the call
-    └── PluginClosed        the plugin or its host is closed
+    ├── GuestEnded              the guest did not return, and its instance is gone
+    │   ├── GuestTrap           it trapped, or exited
+    │   ├── FuelExhausted       it used up the fuel of its call
+    │   ├── DeadlineExceeded    the time of the call was over, while it ran or before it got an instance
+    │   ├── CallInterrupted     the host interrupted the call
+    │   └── CallCancelled       whoever awaited the call cancelled it
+    ├── MemoryLimitExceeded     the module needs more memory or larger tables than it may have
+    ├── HookFailed              the hook returned something other than 0
+    ├── HookMissing             the plugin exports no such hook, or takes other arguments
+    ├── AllocationFailed        the guest gave no memory for an argument
+    ├── ReentrantCall           a call into a plugin from inside its own call
+    └── PluginClosed            the plugin or its host is closed
 """
 
 from __future__ import annotations
@@ -44,14 +49,56 @@ class PluginError(BextTracerError, RuntimeError):
         self.what = what
 
 
-class GuestTrap(PluginError):
-    """The guest trapped or exited; its instance is gone. `backtrace` is wasmtime's, a line for each frame, as the guest named them."""
+class GuestEnded(PluginError):
+    """The guest did not return; its instance is gone.
+
+    `backtrace` is wasmtime's, a line for each frame, as the guest named them; "" where the guest never ran. `memory_pages` is what the
+    guest's memory had then, in pages of 64 KiB, of the `memory_limit_pages` that it may have.
+    """
+
+    def __init__(
+        self, plugin: str, hook: str, what: str, backtrace: str = "", *, memory_pages: int = 0, memory_limit_pages: int = 0
+    ) -> None:
+        super().__init__(plugin, hook, what)
+        self.backtrace = backtrace
+        self.memory_pages = memory_pages
+        self.memory_limit_pages = memory_limit_pages
+
+
+class GuestTrap(GuestEnded):
+    """The guest trapped or exited."""
 
     outcome = "trap"
 
-    def __init__(self, plugin: str, hook: str, what: str, backtrace: str = "") -> None:
-        super().__init__(plugin, hook, what)
-        self.backtrace = backtrace
+
+class FuelExhausted(GuestEnded):
+    """The guest used up the fuel of its call."""
+
+    outcome = "fuel_exhausted"
+
+
+class DeadlineExceeded(GuestEnded):
+    """The time of the call was over: while the guest ran, or while the call waited for an instance."""
+
+    outcome = "deadline_exceeded"
+
+
+class CallInterrupted(GuestEnded):
+    """The host interrupted the call."""
+
+    outcome = "interrupted"
+
+
+class CallCancelled(GuestEnded):
+    """Whoever awaited the call cancelled it. The trace tells of it; the awaiting code gets its asyncio.CancelledError."""
+
+    outcome = "cancelled"
+
+
+class MemoryLimitExceeded(PluginError):
+    """The module needs more memory, or more or larger tables, than its plugin may have: it cannot be instantiated."""
+
+    outcome = "memory_limit_exceeded"
 
 
 class HookFailed(PluginError):
@@ -73,13 +120,7 @@ class AllocationFailed(PluginError):
 
 
 class ReentrantCall(PluginError):
-    """A call into a plugin from inside its own call, through a tracer: it would never end."""
-
-
-class CallInterrupted(PluginError):
-    """The host interrupted the call; the instance is gone."""
-
-    outcome = "interrupted"
+    """A call into a plugin from inside its own call, through a tracer or a host function: it would never end."""
 
 
 class PluginClosed(PluginError):
