@@ -185,8 +185,8 @@ class GuestOutput:
         lines, unread = now[0] - self._told_of[0], now[1] - self._told_of[1]
         self._told_of = now
         if lines or unread:
-            more = f", and {unread} bytes unread" if unread else ""
-            self._log("host", logging.WARNING, f"{lines} lines dropped{more}: a call may print {self._lines_per_call} lines")
+            more = f", bytes not read: {unread}" if unread else ""
+            self._log("host", logging.WARNING, f"lines dropped: {lines}{more}; lines that a call may print: {self._lines_per_call}")
 
     def _log(self, stream: str, level: int, text: str) -> None:
         fields_of_record = {"bext_plugin": self._name, "bext_stream": stream}

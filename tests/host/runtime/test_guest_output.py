@@ -220,7 +220,7 @@ class TestTheBudget:
         assert len(log.records) == LINES_PER_CALL
         output.end_call()
         output.end_call()
-        assert log.lines[LINES_PER_CALL - 1 :] == ["p: 999", "p: 5 lines dropped: a call may print 1000 lines"]
+        assert log.lines[LINES_PER_CALL - 1 :] == ["p: 999", "p: lines dropped: 5; lines that a call may print: 1000"]
         assert (log.levels[-1], log.records[-1].bext_stream) == ("WARNING", "host")
         assert output.stats == OutputStats(lines=LINES_PER_CALL, lines_dropped=5)
 
@@ -231,7 +231,7 @@ class TestTheBudget:
         output.stdout(b"three\n")
         output.log("error", b"four")
         output.end_call()
-        assert log.lines == ["p: one", "p: two", "p: 2 lines dropped: a call may print 2 lines"]
+        assert log.lines == ["p: one", "p: two", "p: lines dropped: 2; lines that a call may print: 2"]
 
     def test_every_call_has_its_own(self, log):
         output = GuestOutput("p", lines_per_call=1)
@@ -239,7 +239,7 @@ class TestTheBudget:
             output.begin_call()
             output.stdout(b"a\nb\n")
             output.end_call()
-        assert log.lines == ["p: a", "p: 1 lines dropped: a call may print 1 lines"] * 3
+        assert log.lines == ["p: a", "p: lines dropped: 1; lines that a call may print: 1"] * 3
         assert output.stats == OutputStats(lines=3, lines_dropped=3)
 
     def test_what_is_unfinished_beyond_it_is_a_dropped_line_too(self):
@@ -260,7 +260,7 @@ class TestTheBudget:
         output = GuestOutput("p", lines_per_call=0)
         output.stdout(b"a\n", unread=70)
         output.end_call()
-        assert log.lines == ["p: 2 lines dropped, and 70 bytes unread: a call may print 0 lines"]
+        assert log.lines == ["p: lines dropped: 2, bytes not read: 70; lines that a call may print: 0"]
 
     def test_what_is_worth_reading_is_what_the_lines_left_can_hold(self):
         output = GuestOutput("p", lines_per_call=100, line_bytes=10_000)

@@ -97,7 +97,7 @@ def test_messages_share_the_lines_of_the_call(lines):
     for _ in range(5):
         say(guest, b"info", b"hello")
     guest.output.end_call()
-    assert lines() == [("INFO", "guest: hello")] * 2 + [("WARNING", "guest: 3 lines dropped: a call may print 2 lines")]
+    assert lines() == [("INFO", "guest: hello")] * 2 + [("WARNING", "guest: lines dropped: 3; lines that a call may print: 2")]
 
 
 def test_the_runtime_is_told_each_line():
