@@ -84,8 +84,8 @@ def test_forcing_an_engine_that_is_missing_is_an_error_with_the_reason(without_e
 
 
 @needs_the_engine
-@pytest.mark.parametrize("version", [f"{OLDEST - 1}.0.0", f"{NEWEST + 1}.0.0", f"{NEWEST}0.0.0", "unknown"])
-def test_a_wasmtime_outside_the_range_refuses_the_engine_and_the_reference_engine_records(with_extension, version):
+@pytest.mark.parametrize("version", [f"{NEWEST + 1}.0.0", f"{NEWEST}0.0.0", "unknown"])
+def test_a_wasmtime_that_was_not_tested_refuses_the_engine_and_the_reference_engine_records(with_extension, version):
     pretend = "from importlib import metadata\nreal = metadata.version\n"
     pretend += f"metadata.version = lambda name: {version!r} if name == 'wasmtime' else real(name)\n"
     engine, reason, recorded = python(pretend + TELL + RECORD, with_extension).stdout.splitlines()
