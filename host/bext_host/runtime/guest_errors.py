@@ -46,6 +46,13 @@ def ended_while_waiting(plugin: str, hook: str, control: CallControl) -> PluginE
     return _ENDED[ending](plugin, hook, waited)
 
 
+def ended_call(plugin: str, hook: str, control: CallControl, pages: Pages, backtrace: str = "") -> PluginError:
+    """The error of a call that was over while its guest ran."""
+    ending = control.ending or Ending.DEADLINE
+    text = f"the call was not done in {control.seconds:g} s" if ending is Ending.DEADLINE else ending.value
+    return _ENDED[ending](plugin, hook, text, backtrace, memory_pages=pages.used, memory_limit_pages=pages.limit)
+
+
 def guest_error(plugin: str, hook: str, error: Trap | WasmtimeError, control: CallControl, fuel: int, pages: Pages) -> PluginError:
     """The error of a call that wasmtime ended. `fuel` is what the call had."""
     backtrace, _, cause = str(error).rpartition("\n\nCaused by:\n")
@@ -53,21 +60,17 @@ def guest_error(plugin: str, hook: str, error: Trap | WasmtimeError, control: Ca
     frames = bounded(backtrace.partition("\n")[2], _MAX_BACKTRACE)
     if not isinstance(error, ExitTrap) and _OVER_LIMIT.search(what):
         return MemoryLimitExceeded(plugin, hook, f"{what}: its memory may have {pages.limit} pages")
-    kind, text = _kind_and_text(error, what, control, fuel, pages)
+    if not isinstance(error, Trap) and control.ending is not None and what == control.ending.value:
+        return ended_call(plugin, hook, control, pages, frames)
+    kind, text = _kind_and_text(error, what, fuel, pages)
     return kind(plugin, hook, text, frames, memory_pages=pages.used, memory_limit_pages=pages.limit)
 
 
-def _kind_and_text(
-    error: Trap | WasmtimeError, what: str, control: CallControl, fuel: int, pages: Pages
-) -> tuple[type[GuestEnded], str]:
+def _kind_and_text(error: Trap | WasmtimeError, what: str, fuel: int, pages: Pages) -> tuple[type[GuestEnded], str]:
     if isinstance(error, ExitTrap):
         return GuestTrap, f"the guest exited with status {error.code}"
     if isinstance(error, Trap) and _trap_code(error) is TrapCode.OUT_OF_FUEL:
         return FuelExhausted, f"the call used up its {fuel:,} units of fuel"
-    ending = control.ending
-    if isinstance(error, WasmtimeError) and ending is not None and what == ending.value:
-        over = f"the call was not done in {control.seconds:g} s"
-        return _ENDED[ending], over if ending is Ending.DEADLINE else ending.value
     return GuestTrap, what if pages.used < pages.limit else f"{what} (its memory is full: {pages.used} pages)"
 
 

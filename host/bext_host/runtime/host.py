@@ -1,58 +1,103 @@
-"""PluginHost: loads plugins and gives their spans to one tracer."""
+"""PluginHost: loads plugins, calls their hooks, and gives their spans to one tracer."""
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from typing import Final
+from weakref import WeakSet
 
-from wasmtime import Config, Engine, Linker, Module
+from wasmtime import FuncType
 
-from bext_abi import FlushError, TracerPlugin
+from bext_abi import BextTracerError, FlushError, TracerPlugin
 from bext_host.boundary import RemoteParents, TracerBridge
-from bext_host.boundary.check import Bytes, ModuleRefused, compile_module, inspect_module
+from bext_host.boundary.check import Bytes, ModuleRefused
 from bext_host.limits import Limits
 from bext_host.logs import log_safely
 from bext_host.version import version as product_version
 
-from .errors import PluginClosed
-from .hooks import function_exports, hook_faults
-from .instance import PluginInstance
-from .plugin import Plugin
+from .config import DEFAULT_FLUSH_SECONDS, HostConfig, read_config
+from .errors import PluginClosed, PluginError
+from .flush_loop import FlushLoop
+from .hooks import DEFAULT_PRIORITY, HookArgument
+from .host_functions import HostFunction, HostFunctions
+from .loading import LoadOrder, PluginLoader
+from .module_cache import ModuleCache
+from .plugin import Plugin, PluginHome, PluginSettings
+from .plugin_limits import PluginLimits
+from .plugin_stats import HostStats
+from .tracer_choice import tracer_of
 
 logger = logging.getLogger("bext_host.runtime")
 
-
-def plugin_engine() -> Engine:
-    """An engine for plugins: calls can be interrupted, and a forked child can still compile."""
-    config = Config()
-    config.epoch_interruption = True
-    config.parallel_compilation = False
-    return Engine(config)
+_ASYNC_THREADS: Final = 32
+_hosts: Final[WeakSet[PluginHost]] = WeakSet()
 
 
 class PluginHost:
-    """Loads WebAssembly plugins whose spans go to `tracer`. A context manager: leaving it closes the plugins and flushes.
+    """Loads WebAssembly plugins whose spans go to `tracer`. A context manager: it starts the plugins, and at the end closes and flushes.
 
     `limits` bounds what guests can make the host keep, before it reaches the tracer, which may have limits of its own (SpanRecorder
-    does); `engine` is as for TracerBridge.
+    does); `engine` is as for TracerBridge. `flush_seconds` is the interval on which the tracer is flushed, earlier where half of what may
+    wait does. `cache` keeps compiled modules (default: in the user's cache folder).
+
+    From `start` (or `with`) to `close` the host runs: instances get on_server_start before anything else, on_server_stop and cleanup at
+    the end. Without it hooks can be called, but those three are not called by the host.
     """
 
-    def __init__(self, tracer: TracerPlugin, *, limits: Limits | None = None, engine: str | None = None) -> None:
+    def __init__(
+        self,
+        tracer: TracerPlugin,
+        *,
+        limits: Limits | None = None,
+        engine: str | None = None,
+        flush_seconds: float = DEFAULT_FLUSH_SECONDS,
+        cache: ModuleCache | None = None,
+    ) -> None:
         self.tracer = tracer
         self.tracer_errors = 0
+        self.failures: dict[str, BextTracerError | OSError] = {}
         self._bridge = TracerBridge(tracer, limits=limits, engine=engine)
         self._contained = self._bridge.contained(self._count_tracer_error)
-        self._engine = plugin_engine()
+        self._functions = HostFunctions()
+        self._loader = PluginLoader(self._bridge, self._contained, cache if cache is not None else ModuleCache(), self._functions)
         self._plugins: dict[str, Plugin] = {}
+        self._priorities: dict[str, int | None] = {}
+        self._running = False
         self._closed = False
+        self._owns_tracer = False
+        self._executor: Executor | None = None
+        self._flush_loop = FlushLoop(tracer, flush_seconds, self._bridge.limits.queue_spans // 2, self._flush, self._expire_spans)
         self._version = product_version()
+        _hosts.add(self)
+
+    @classmethod
+    def from_config(cls, path: str | os.PathLike[str] | HostConfig, *, engine: str | None = None) -> PluginHost:
+        """A host with the tracer and the plugins of a `bext.config.toml`; `start` it, or use it in `with`.
+
+        A plugin that cannot be loaded does not keep the others from it: it is logged, and stands in `failures` by its name. Raises
+        ConfigError for a configuration that is wrong.
+        """
+        config = path if isinstance(path, HostConfig) else read_config(path)
+        host = cls(tracer_of(config), engine=engine, flush_seconds=config.tracer.flush_seconds)
+        host._owns_tracer = True
+        for plugin in config.plugins:
+            settings = PluginSettings(plugin.name, plugin.version, plugin.limits, plugin.instances, plugin.config)
+            order = LoadOrder(settings, plugin.remote_parents, plugin.measure_host_time, plugin.priority)
+            try:
+                host._load(plugin.path, order)
+            except (ModuleRefused, PluginError, OSError) as error:
+                host._failed(plugin.name, error)
+        return host
 
     @property
     def plugins(self) -> tuple[Plugin, ...]:
-        """The loaded plugins, in the order of loading."""
-        return tuple(self._plugins.values())
+        """The loaded plugins, in the order in which hooks are dispatched: by priority, then as they were loaded."""
+        return tuple(sorted(self._plugins.values(), key=self._priority_of))
 
     def load(
         self,
@@ -61,57 +106,141 @@ class PluginHost:
         *,
         version: str = "",
         remote_parents: RemoteParents | str = RemoteParents.LINK,
+        limits: PluginLimits | None = None,
+        instances: int = 1,
+        config: HookArgument | None = None,
+        priority: int | None = None,
+        measure_host_time: bool = False,
     ) -> Plugin:
-        """Load a plugin from a file or from bytes, and start its instance.
+        """Load a plugin from a file or from bytes, and start an instance; in a running host it gets on_server_start with `config`.
 
         `name` is the plugin's in traces (default: the file's name without its ending). `remote_parents` says what remote parents
-        that the guest names do: "link", "continue" or "ignore". Raises ModuleRefused for a module that does not conform, GuestTrap
-        where its start-up traps, OSError where the file cannot be read, ValueError where the name is taken, PluginClosed where the
-        host is.
+        that the guest names do: "link", "continue" or "ignore". `limits` bounds each call, `instances` how many calls run at once.
+        `priority`, the lower the earlier, replaces what the plugin exports. `measure_host_time` adds up the time in host calls.
+
+        Raises ModuleRefused for a module that does not conform, PluginError where its start-up does not end well, OSError where the
+        file cannot be read, ValueError where the name is taken or there are no instances, PluginClosed where the host is closed.
         """
         plugin_name = name or (Path(source).stem if isinstance(source, (str, os.PathLike)) else "plugin")
-        if self._closed:
-            raise PluginClosed(plugin_name, "load", "the host is closed")
-        if plugin_name in self._plugins:
-            raise ValueError(f"a plugin named {plugin_name!r} is loaded already: give this one another name=")
-        policy = RemoteParents(remote_parents)
-        module = compile_module(source, self._engine, plugin_name, self._bridge.limits.module_bytes)
-        functions = function_exports(module)
-        faults = [*inspect_module(module, wasi=True).faults, *hook_faults(module)]
-        if faults:
-            raise ModuleRefused(plugin_name, faults)
-        plugin = Plugin(
-            plugin_name,
-            functions,
-            self._contained,
-            lambda: self._new_instance(plugin_name, version, module, policy),
-            self._version,
-            on_close=lambda: self._plugins.pop(plugin_name, None),
-        )
-        self._plugins[plugin_name] = plugin
-        return plugin
+        if instances < 1:
+            raise ValueError(f"a plugin needs 1 instance or more, not {instances}")
+        settings = PluginSettings(plugin_name, version, limits or PluginLimits(), instances, {} if config is None else config)
+        return self._load(source, LoadOrder(settings, RemoteParents(remote_parents), measure_host_time, priority))
+
+    def define(self, module: str, name: str, type: FuncType, function: HostFunction, *, access_caller: bool = False) -> None:
+        """Give the plugins that are loaded from now on a host function, as wasmtime's `Linker.define_func` takes it.
+
+        What it raises ends the call and reaches the caller of the hook as it is. Raises ValueError for a name that is taken.
+        """
+        self._functions.add(module, name, type, function, access_caller=access_caller)
+
+    def start(self) -> None:
+        """Let the plugins run: on_server_start, in the order of their priorities. Starting again does nothing.
+
+        A plugin that fails stays loaded, is logged, and stands in `failures`; its next call starts it anew.
+        """
+        if self._running:
+            return
+        self._running = True
+        for plugin in self.plugins:
+            try:
+                plugin.start()
+            except PluginError as error:
+                self._failed(plugin.name, error)
+
+    def dispatch(
+        self, hook: str, *arguments: HookArgument, traceparent: str | None = None, tracestate: str = ""
+    ) -> dict[str, PluginError | None]:
+        """Call a hook of every plugin that exports it, one after the other by priority; what each ended with, None where all was well.
+
+        An error in one stops no other. Arguments are as for `Plugin.call`, which tells of TypeError and ValueError.
+        """
+        outcomes: dict[str, PluginError | None] = {}
+        for plugin in self.plugins:
+            if hook not in plugin.functions:
+                continue
+            try:
+                plugin.call(hook, *arguments, traceparent=traceparent, tracestate=tracestate)
+                outcomes[plugin.name] = None
+            except PluginError as error:
+                outcomes[plugin.name] = error
+        return outcomes
 
     def interrupt(self) -> None:
-        """End every call that is running in a guest, as CallInterrupted; from any thread."""
-        self._engine.increment_epoch()
+        """End every call that runs or waits, as CallInterrupted; from any thread."""
+        for plugin in self.plugins:
+            plugin.interrupt()
+
+    def stats(self) -> HostStats:
+        """What is counted, of each plugin and of the host."""
+        queued = getattr(self.tracer, "queued_spans", None)
+        return HostStats(
+            plugins={plugin.name: plugin.all_stats for plugin in self.plugins},
+            tracer_errors=self.tracer_errors,
+            queued_spans=queued if type(queued) is int else None,
+            flushes=self._flush_loop.flushes,
+            flush_errors=self._flush_loop.errors,
+        )
 
     def close(self) -> None:
         """Close the plugins, the last loaded first, and flush the tracer. Raises FlushError where it could not hand over everything."""
-        for plugin in reversed(self.plugins):
+        self._flush_loop.stop()
+        for plugin in reversed(tuple(self._plugins.values())):
             plugin.close()
-        self._closed = True
+        self._running, self._closed = False, True
+        if isinstance(self._executor, ThreadPoolExecutor):
+            self._executor.shutdown(wait=False)
+        _hosts.discard(self)
+        self._flush()
+        if self._owns_tracer:
+            _close(self.tracer)
+
+    def _flush(self) -> None:
         self.tracer.flush()
 
-    def _new_instance(self, name: str, version: str, module: Module, policy: RemoteParents) -> PluginInstance:
-        linker = Linker(self._engine)
-        linker.define_wasi()
-        scope = self._bridge.add_to_linker(linker, plugin_name=name, plugin_version=version, remote_parents=policy)
-        return PluginInstance(name, module, linker, scope)
+    def _expire_spans(self) -> None:
+        for plugin in self.plugins:
+            plugin.expire_spans()
+
+    def _priority_of(self, plugin: Plugin) -> int:
+        configured = self._priorities.get(plugin.name)
+        exported = plugin.priority if plugin.priority is not None else DEFAULT_PRIORITY
+        return configured if configured is not None else exported
+
+    def _failed(self, name: str, error: BextTracerError | OSError) -> None:
+        self.failures[name] = error
+        log_safely(logger, logging.ERROR, "plugin cannot be used: %s", error)
+
+    def _threads(self) -> Executor:
+        """For calls that are awaited."""
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(_ASYNC_THREADS, thread_name_prefix="bext-call")
+        return self._executor
+
+    def _load(self, source: Bytes | str | os.PathLike[str], order: LoadOrder) -> Plugin:
+        name = order.settings.name
+        if self._closed:
+            raise PluginClosed(name, "load", "the host is closed")
+        if name in self._plugins:
+            raise ValueError(f"a plugin named {name!r} is loaded already: give this one another name=")
+        home = PluginHome(
+            tracer=self._contained,
+            version=self._version,
+            is_running=lambda: self._running,
+            executor=self._threads,
+            on_call=self._flush_loop.keep_running,
+            on_close=lambda name: self._plugins.pop(name, None),
+        )
+        plugin = self._loader.load(source, order, home)
+        self._plugins[name] = plugin
+        self._priorities[name] = order.priority
+        return plugin
 
     def _count_tracer_error(self) -> None:
         self.tracer_errors += 1
 
     def __enter__(self) -> PluginHost:
+        self.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
@@ -121,3 +250,23 @@ class PluginHost:
             if error is None:
                 raise
             log_safely(logger, logging.ERROR, "flush failed: %s", failed)  # what is under way matters more
+
+
+def _close(tracer: TracerPlugin) -> None:
+    """Close a tracer that the host made, where it can be closed."""
+    close = getattr(tracer, "close", None)
+    if callable(close):
+        close()
+
+
+def _at_exit() -> None:
+    """Whoever forgot to close a host loses no span that can still be flushed, and is told what could not be."""
+    for host in list(_hosts):
+        try:
+            host.close()
+        except Exception as error:  # noqa: BLE001  # nothing must keep the process from ending
+            left = host.stats().queued_spans
+            log_safely(logger, logging.ERROR, "at exit: %s (spans still waiting: %s)", error, "unknown" if left is None else left)
+
+
+atexit.register(_at_exit)

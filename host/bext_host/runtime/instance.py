@@ -17,9 +17,10 @@ from .call_control import CallControl
 from .call_meter import CallCost
 from .epoch import EpochGuard
 from .errors import AllocationFailed, GuestTrap, HookFailed
-from .guest_errors import Pages, guest_error, hidden_error
+from .guest_errors import Pages, ended_call, guest_error, hidden_error
 from .guest_output import GuestOutput
 from .hooks import ALLOC, FREE, INITIALIZE, PRIORITY, PRIORITY_SIGNATURE
+from .log_events import LogEvents
 from .plugin_limits import WASM_PAGE_BYTES, PluginLimits
 from .wasi import WasiGuest, define_wasi
 
@@ -31,7 +32,16 @@ _U32 = 2**32 - 1
 class PluginInstance:
     """Made without running anything of the guest; `start` does. Used by one call at a time."""
 
-    def __init__(self, plugin_name: str, module: Module, linker: Linker, scope: TracerScope, output: GuestOutput, limits: PluginLimits) -> None:
+    def __init__(
+        self,
+        plugin_name: str,
+        module: Module,
+        linker: Linker,
+        scope: TracerScope,
+        output: GuestOutput,
+        log_events: LogEvents,
+        limits: PluginLimits,
+    ) -> None:
         self.scope = scope
         self.output = output
         self.cost = CallCost()
@@ -40,6 +50,7 @@ class PluginInstance:
         self._module = module
         self._linker = linker
         self._limits = limits
+        self._log_events = log_events
         self._control = CallControl(0)
         self._fuel = 0
         self._memory: Memory | None = None
@@ -80,7 +91,7 @@ class PluginInstance:
 
     def call(self, hook: str, arguments: Sequence[bytes | int], current: SpanHandle, control: CallControl) -> None:
         """Run a hook: its arguments are copied into the guest, and given back afterwards. Raises PluginError."""
-        with self._entered(hook, control), self.scope.current(current):
+        with self._entered(hook, control), self.scope.current(current), self._log_events.on(current):
             passed: list[int] = []
             strings: list[tuple[int, int]] = []
             for argument in arguments:
@@ -96,12 +107,18 @@ class PluginInstance:
         if result:
             raise HookFailed(self._plugin_name, hook, result)
 
+    def expire_spans(self) -> None:
+        """End the guest's spans that have been open for longer than they may."""
+        self.scope.expire(self._limits.span_open_seconds)
+
     @contextmanager
     def _entered(self, hook: str, control: CallControl) -> Iterator[None]:
         """One budget for all that happens inside: fuel, time, lines of output. What it cost is in `cost` afterwards."""
         self._control, self._fuel = control, self._limits.fuel_for(hook)
         self.cost = CallCost(pages_before=self._pages())
         self._store.set_fuel(self._fuel)
+        self.scope.mark_time()
+        self.expire_spans()
         self.output.begin_call()
         try:
             with self._guard.watching(self._store, control):
@@ -156,7 +173,13 @@ class PluginInstance:
                 raise self._error(hook, hidden) from None
             raise GuestTrap(self._plugin_name, hook, "a host function stopped the guest") from None
         self._raise_pending()
+        self._require_time(hook)
         return result
+
+    def _require_time(self, hook: str) -> None:
+        """A guest that slept to the end of its call may return without having met an epoch: its call is over all the same."""
+        if self._control.ending is not None:
+            raise ended_call(self._plugin_name, hook, self._control, self._page_count())
 
     def _raise_pending(self) -> None:
         self.scope.raise_pending()
@@ -165,8 +188,10 @@ class PluginInstance:
             raise stopped_by
 
     def _error(self, hook: str, error: Trap | WasmtimeError) -> Exception:
-        pages = Pages(self._pages(), self._limits.memory_bytes // WASM_PAGE_BYTES)
-        return guest_error(self._plugin_name, hook, error, self._control, self._fuel, pages)
+        return guest_error(self._plugin_name, hook, error, self._control, self._fuel, self._page_count())
+
+    def _page_count(self) -> Pages:
+        return Pages(self._pages(), self._limits.memory_bytes // WASM_PAGE_BYTES)
 
 
 def _number(value: Any) -> int | None:
