@@ -1,8 +1,10 @@
 /* guest.c - from wasmtime's raw values to a scope and a tracer. */
+#define _POSIX_C_SOURCE 200809L
 #include "guest.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "caller.h"
 
@@ -12,6 +14,7 @@ struct bext_guest {
   const bext_tracer_calls *calls;
   void *self;
   bext_guest_owner owner;
+  bool measures_time;
   atomic_bool has_fuel;
   atomic_bool warned_of_store;
   atomic_bool lost_store;   /* the scope's store is gone: whoever calls now is in another one, maybe at the same address */
@@ -25,6 +28,7 @@ typedef struct host_call {
   bext_caller caller;
   bext_visit visit;
   bool must_stop;
+  uint64_t began; /* by the monotonic clock, where time is measured */
 } host_call;
 
 /* --- The tracer's answers ------------------------------------------------------------------------------------------------- */
@@ -41,9 +45,16 @@ static void recorded(host_call *call, enum bext_answer answer, enum bext_operati
 
 /* --- Opening and closing a call -------------------------------------------------------------------------------------------- */
 
+static uint64_t monotonic_nanos(void) {
+  struct timespec time = {0, 0};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
+}
+
 static void open_call(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint32_t payload_bytes) {
   call->guest = guest;
   call->must_stop = false;
+  if (guest->measures_time) call->began = monotonic_nanos();
   bext_caller_open(&call->caller, caller);
   bool is_lost = atomic_load_explicit(&guest->lost_store, memory_order_relaxed);
   call->visit.operation = operation;
@@ -95,7 +106,10 @@ static void ignore(host_call *call) {
   entered(call);
 }
 
-static void *close_call(const host_call *call) { return call->must_stop ? bext_new_trap() : NULL; }
+static void *close_call(const host_call *call) {
+  if (call->guest->measures_time) bext_scope_count_nanos(call->guest->scope, monotonic_nanos() - call->began);
+  return call->must_stop ? bext_new_trap() : NULL;
+}
 
 static bext_verdict read_payload(const host_call *call, uint32_t offset, uint32_t length, bext_payload *out) {
   return bext_caller_read(&call->caller, offset, length, bext_scope_limits(call->guest->scope)->payload_bytes, out);
@@ -390,6 +404,8 @@ bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, vo
   guest->owner = owner;
   return guest;
 }
+
+void bext_guest_measure_time(bext_guest *guest) { guest->measures_time = true; }
 
 void bext_guest_release(bext_guest *guest) {
   if (atomic_fetch_sub(&guest->references, 1) != 1) return;

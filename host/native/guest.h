@@ -24,6 +24,9 @@ typedef struct bext_guest_owner {
  */
 bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, void *self, bext_guest_owner owner);
 
+/* From now on the time in host calls is added up in the scope. Before the first call. */
+void bext_guest_measure_time(bext_guest *guest);
+
 /* Lets go of one reference; wasmtime lets go of those of the functions it was given. */
 void bext_guest_release(bext_guest *guest);
 

@@ -16,6 +16,7 @@ struct tracked_span {
   uint64_t payload_bytes;
   uint64_t event_count;
   uint64_t status_bytes;
+  uint64_t started_millis;
   bext_key_map attribute_bytes;
   tracked_span *older; /* open spans: the one that started before. Current ones: the one that surrounds it */
   tracked_span *newer;
@@ -33,11 +34,15 @@ struct bext_scope {
   uint64_t payload_bytes;
   bext_handle_map open;
   tracked_span *newest;
+  tracked_span *oldest;
+  uint64_t now_millis;
   tracked_span *current;
   tracked_span *found; /* what `find` gave last: the calls on one span come together. NULL where it may be gone */
   bext_recent_handles ended;
   bext_recent_handles granted;
   bext_counters counters;
+  uint64_t named_bytes; /* of payloads that are not too large */
+  uint64_t nanos;
 };
 
 /* --- Lifetime ---------------------------------------------------------------------------------------------------------- */
@@ -122,6 +127,15 @@ void bext_scope_counters(bext_scope *scope, bext_counters *out) {
   unlock(scope);
 }
 
+void bext_scope_traffic(bext_scope *scope, bext_traffic *out) {
+  lock(scope);
+  *out = (bext_traffic){0, scope->named_bytes, scope->nanos};
+  for (unsigned i = 0; i < BEXT_OPERATIONS; i++) out->calls += scope->counters.calls[i];
+  unlock(scope);
+}
+
+void bext_scope_count_nanos(bext_scope *scope, uint64_t nanos) { count(scope, &scope->nanos, nanos); }
+
 /* --- Store and state ---------------------------------------------------------------------------------------------------- */
 
 /* With the lock held. */
@@ -130,6 +144,7 @@ static bext_verdict enter_locked(bext_scope *scope, bext_visit *visit) {
   if (visit->is_first) scope->store = visit->store;
   scope->is_bound = true;
   scope->counters.calls[visit->operation]++;
+  if (visit->payload_bytes <= scope->limits.payload_bytes) scope->named_bytes += visit->payload_bytes;
   return scope->is_closed ? BEXT_DROP_SCOPE_CLOSED : scope->store == visit->store ? 0 : BEXT_DROP_WRONG_STORE;
 }
 
@@ -235,8 +250,10 @@ static bool remember_attributes(tracked_span *tracked, const bext_kept_attribute
 static bext_verdict insert(bext_scope *scope, tracked_span *tracked) {
   if (scope->is_closed) return BEXT_DROP_SCOPE_CLOSED;
   if (!bext_handle_map_put(&scope->open, &tracked->handle, tracked)) return BEXT_DROP_MEMORY_LIMIT;
+  tracked->started_millis = scope->now_millis;
   tracked->older = scope->newest;
   if (scope->newest) scope->newest->newer = tracked;
+  else scope->oldest = tracked;
   scope->newest = scope->found = tracked;
   scope->payload_bytes += tracked->payload_bytes;
   return 0;
@@ -260,6 +277,7 @@ bext_verdict bext_scope_add(bext_scope *scope, const bext_handle_parts *handle, 
 static void unchain(bext_scope *scope, tracked_span *tracked) {
   scope->found = NULL;
   if (tracked->older) tracked->older->newer = tracked->newer;
+  else scope->oldest = tracked->newer;
   if (tracked->newer) tracked->newer->older = tracked->older;
   else scope->newest = tracked->older;
   scope->payload_bytes -= tracked->payload_bytes;
@@ -377,6 +395,28 @@ void bext_scope_grant(bext_scope *scope, const bext_handle_parts *handle) {
   lock(scope);
   bext_recent_handles_add(&scope->granted, handle);
   unlock(scope);
+}
+
+void bext_scope_mark_time(bext_scope *scope, uint64_t millis) {
+  lock(scope);
+  scope->now_millis = millis;
+  unlock(scope);
+}
+
+bool bext_scope_take_oldest(bext_scope *scope, uint64_t before_millis, bext_handle_parts *out) {
+  lock(scope);
+  tracked_span *tracked = scope->oldest;
+  if (tracked && tracked->started_millis >= before_millis) tracked = NULL;
+  if (tracked) {
+    bext_handle_map_remove(&scope->open, &tracked->handle);
+    unchain(scope, tracked);
+    bext_recent_handles_add(&scope->ended, &tracked->handle);
+  }
+  unlock(scope);
+  if (!tracked) return false;
+  *out = tracked->handle;
+  free_tracked(tracked);
+  return true;
 }
 
 void bext_scope_close(bext_scope *scope) {

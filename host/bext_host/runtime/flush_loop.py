@@ -1,4 +1,4 @@
-"""FlushLoop: flushes a tracer on an interval, and earlier where many spans wait, in a thread of its own. No call of a plugin waits for it."""
+"""FlushLoop: flushes a tracer on an interval, and earlier where many spans wait, in a thread of its own. No call waits for it."""
 
 from __future__ import annotations
 

@@ -229,12 +229,15 @@ class PluginHost:
             is_running=lambda: self._running,
             executor=self._threads,
             on_call=self._flush_loop.keep_running,
-            on_close=lambda name: self._plugins.pop(name, None),
+            on_close=self._forget,
         )
         plugin = self._loader.load(source, order, home)
         self._plugins[name] = plugin
         self._priorities[name] = order.priority
         return plugin
+
+    def _forget(self, name: str) -> None:
+        self._plugins.pop(name, None)
 
     def _count_tracer_error(self) -> None:
         self.tracer_errors += 1

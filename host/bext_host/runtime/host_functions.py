@@ -54,12 +54,13 @@ class HostFunctions:
 
     def faults(self, module: Module) -> list[str]:
         """Which imports of a module have another type than the function that stands for them."""
-        return [
-            f"imports {import_name(item.module, item.name or '')} as {type_name(item.type)}: its type is function {Signature.of(found.type)}"
-            for item in module.imports
-            if (found := self._defined.get((item.module, item.name or ""))) is not None
-            and type_name(item.type) != f"function {Signature.of(found.type)}"
-        ]
+        faults = []
+        for item in module.imports:
+            defined = self._defined.get((item.module, item.name or ""))
+            right = None if defined is None else f"function {Signature.of(defined.type)}"
+            if right is not None and type_name(item.type) != right:
+                faults.append(f"imports {import_name(item.module, item.name or '')} as {type_name(item.type)}: its type is {right}")
+        return faults
 
     def define_in(self, linker: Linker, hold: Callable[[BaseException], None]) -> None:
         """Define them all for one instance. `hold` keeps what one raises until the guest has returned."""

@@ -35,7 +35,11 @@ class PluginStats:
 
 @dataclass(frozen=True, slots=True)
 class HostStats:
-    """A host. `queued_spans` wait for a flush (None where the tracer does not tell); `flushes` were made by the host, `flush_errors` failed."""
+    """A host.
+
+    `queued_spans` wait for a flush (None where the tracer does not tell). `flushes` were made by the host's loop, and `flush_errors` of
+    them failed.
+    """
 
     plugins: Mapping[str, PluginStats]
     tracer_errors: int
