@@ -5,6 +5,14 @@
 
 void bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes) {
   *queue = (bext_queue){.at_most_spans = at_most_spans, .at_most_bytes = at_most_bytes};
+  bext_bell_init(&queue->has_enough);
+}
+
+void bext_queue_destroy(bext_queue *queue) { bext_bell_destroy(&queue->has_enough); }
+
+void bext_queue_forget_waiter(bext_queue *queue) {
+  queue->enough = 0;
+  bext_bell_init(&queue->has_enough);
 }
 
 static void append(bext_batch *batch, bext_finished *span) {
@@ -29,7 +37,9 @@ bool bext_queue_put(bext_queue *queue, bext_finished *span) {
     queue->count++;
     queue->payload_bytes += span->payload_bytes;
   }
+  bool is_enough = has_room && queue->count == queue->enough;
   bext_lock_let_go(&queue->lock);
+  if (is_enough) bext_bell_ring(&queue->has_enough);
   return has_room;
 }
 
@@ -38,6 +48,21 @@ uint64_t bext_queue_count(bext_queue *queue) {
   uint64_t count = queue->count;
   bext_lock_let_go(&queue->lock);
   return count;
+}
+
+static bool has_enough(void *of) {
+  bext_queue *queue = of;
+  bext_lock_take(&queue->lock);
+  bool is_enough = queue->count >= queue->enough;
+  bext_lock_let_go(&queue->lock);
+  return is_enough;
+}
+
+bool bext_queue_wait(bext_queue *queue, uint64_t at_least, uint64_t nanos) {
+  bext_lock_take(&queue->lock);
+  queue->enough = at_least;
+  bext_lock_let_go(&queue->lock);
+  return bext_bell_wait(&queue->has_enough, has_enough, queue, nanos);
 }
 
 /* The spans in the order in which they came. */

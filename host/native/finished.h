@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bell.h"
 #include "lock.h"
 
 #define BEXT_FINISHED_FIELDS 18
@@ -48,6 +49,8 @@ typedef struct bext_queue {
   uint64_t payload_bytes;
   uint64_t at_most_spans;
   uint64_t at_most_bytes;
+  uint64_t enough; /* spans that somebody waits for, 0 for nobody */
+  bext_bell has_enough;
 } bext_queue;
 
 void bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes);
@@ -55,6 +58,11 @@ void bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most
 /* Takes a span over; false where it does not fit, it is then still the caller's. */
 bool bext_queue_put(bext_queue *queue, bext_finished *span);
 uint64_t bext_queue_count(bext_queue *queue);
+/* Waits until so many spans wait, at most so long; whether they do. For one thread at a time. */
+bool bext_queue_wait(bext_queue *queue, uint64_t at_least, uint64_t nanos);
+void bext_queue_destroy(bext_queue *queue);
+/* In a forked child: nobody waits for spans. */
+void bext_queue_forget_waiter(bext_queue *queue);
 /* Takes out all that waits. */
 bext_batch bext_queue_take(bext_queue *queue);
 

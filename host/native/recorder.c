@@ -63,11 +63,13 @@ void bext_recorder_forget_spans(bext_recorder *recorder) {
     bext_lock_let_go(&recorder->shards[i].lock);
   }
   bext_finished_free(bext_queue_take(&recorder->finished).first);
+  bext_queue_forget_waiter(&recorder->finished);
 }
 
 void bext_recorder_release(bext_recorder *recorder) {
   if (atomic_fetch_sub(&recorder->references, 1) != 1) return;
   bext_recorder_forget_spans(recorder);
+  bext_queue_destroy(&recorder->finished);
   free(recorder);
 }
 
@@ -130,6 +132,10 @@ uint64_t bext_recorder_open_spans(bext_recorder *recorder) {
 }
 
 uint64_t bext_recorder_queued_spans(bext_recorder *recorder) { return bext_queue_count(&recorder->finished); }
+
+bool bext_recorder_wait(bext_recorder *recorder, uint64_t at_least_spans, uint64_t nanos) {
+  return bext_queue_wait(&recorder->finished, at_least_spans, nanos);
+}
 
 bext_batch bext_recorder_take(bext_recorder *recorder) { return bext_queue_take(&recorder->finished); }
 

@@ -13,10 +13,10 @@ from bext_host.boundary import ModuleItem, ModuleRefused
 from bext_host.boundary.check import compile_module
 from bext_host.boundary.signatures import IMPORTS
 from bext_host.escape import escape
-from bext_host.limits import Limits
 from bext_host.runtime.hooks import HOOKS, function_exports
 from bext_host.runtime.loading import plugin_report
 from bext_host.runtime.plugin_engine import plugin_engine
+from bext_host.runtime.plugin_limits import PluginLimits
 
 from .failure import FAULT, CommandFailed
 
@@ -69,7 +69,7 @@ def _report(path: Path) -> _Report:
     name = escape(path.name)
     try:
         size = path.stat().st_size
-        module = compile_module(path, plugin_engine(), path.name, Limits().module_bytes)
+        module = compile_module(path, plugin_engine(), path.name, PluginLimits().module_bytes)
     except OSError as error:
         raise CommandFailed(f"cannot read {escape(str(path))}: {error.strerror}") from None
     except ModuleRefused as refused:

@@ -2,7 +2,8 @@
 
     [plugins.shop]                    sandbox = "wasm" and path, which is relative to the file's folder; may have config, version,
                                       instances, priority, remote_parents, measure_host_time, and the limits timeout_seconds,
-                                      memory_bytes, memories, table_elements, tables, span_open_seconds
+                                      memory_bytes, memories, table_elements, tables, module_bytes,
+                                      span_open_seconds
     [plugins.shop.config]             what on_server_start is given; a string serves, too
     [plugins.shop.fuel]               fuel for a call, by hook
     [plugins.shop.timeout]            seconds for a call, by hook

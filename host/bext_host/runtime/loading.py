@@ -51,7 +51,7 @@ class PluginLoader:
     def load(self, source: Bytes | str | os.PathLike[str], order: LoadOrder, home: PluginHome) -> Plugin:
         """The plugin, with a started instance. Raises ModuleRefused, PluginError, OSError as PluginHost.load says."""
         engine, name = plugin_engine(), order.settings.name
-        most = self._bridge.limits.module_bytes
+        most = order.settings.limits.module_bytes
         module = compile_module(source, engine, name, most, lambda wasm: self._cache.module(wasm, engine, ENGINE_CONFIGURATION))
         report = plugin_report(module, self._functions)
         if report.faults:

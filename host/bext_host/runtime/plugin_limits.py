@@ -50,6 +50,7 @@ LIMIT_RULES: Final[MappingProxyType[str, Rule]] = MappingProxyType(
         "memories": whole(1),
         "table_elements": whole(1),
         "tables": whole(1),
+        "module_bytes": whole(1),
         "span_open_seconds": SECONDS,
     }
 )
@@ -66,6 +67,7 @@ class PluginLimits:
     `fuel` is per call, by hook: what is given here replaces single defaults. `timeout_seconds` is the wall clock of a call, the wait for
     an instance included; `hook_timeout_seconds` replaces it for single hooks. `memory_bytes` and `table_elements` bound each linear memory
     and each table, `memories` and `tables` how many of them an instance has; one instance is all that a store has.
+    `module_bytes` is how large the module may be that is compiled, which takes neither fuel nor time from a call.
     `span_open_seconds` is how long a span may stay open. Raises ValueError for what is no such number.
     """
 
@@ -76,6 +78,7 @@ class PluginLimits:
     memories: int = MEMORIES
     table_elements: int = TABLE_ELEMENTS
     tables: int = TABLES
+    module_bytes: int = constants.LIMIT_MODULE_BYTES
     span_open_seconds: float = constants.LIMIT_SPAN_OPEN_SECONDS
 
     def __post_init__(self) -> None:
