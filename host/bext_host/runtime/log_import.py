@@ -8,6 +8,7 @@ from typing import Final
 from wasmtime import Linker, Module
 
 from bext_abi import TRACER_IMPORT_MODULE
+from bext_abi.constants import FUEL_PER_CALL
 from bext_host.boundary.check import import_name, type_name
 from bext_host.boundary.drops import Dropped
 from bext_host.boundary.guest_caller import GuestCaller
@@ -30,6 +31,8 @@ def define_log(linker: Linker, output: GuestOutput, hold_stop: HoldStop) -> None
     """Define bext.log for one plugin instance in `linker`; its lines go to `output`."""
 
     def log(guest: GuestCaller, level_ptr: int, level_len: int, message_ptr: int, message_len: int) -> None:
+        if guest.has_fuel():  # the price of a call of the tracer's, with what is copied at most
+            guest.charge_fuel(FUEL_PER_CALL + min(message_len & _U32, output.line_bytes))
         try:
             level = _first_bytes(guest, level_ptr & _U32, level_len & _U32, _LEVEL_BYTES)
             message = _first_bytes(guest, message_ptr & _U32, message_len & _U32, output.line_bytes + 1)  # the one more says that it is cut

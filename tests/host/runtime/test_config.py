@@ -66,8 +66,8 @@ PLUGIN = '[plugins.shop]\nsandbox = "wasm"\npath = "plugins/shop.wasm"\n'
 HOOKS_KNOWN = "known: on_server_start, on_server_stop, on_request_complete, on_cache_write, on_cache_invalidate, on_reload, cleanup"
 PLUGIN_KNOWN = (
     "known: sandbox, path, config, version, instances, priority, remote_parents, measure_host_time, timeout_seconds, memory_bytes, "
-    "memories, table_elements, tables, module_bytes, span_open_seconds, fuel, timeout, allowed_urls, storage_quota_kb, max_fetch_per_minute, "
-    "kv_namespaces, queue_names, permissions"
+    "memories, table_elements, tables, module_bytes, span_open_seconds, fuel, timeout, allowed_urls, storage_quota_kb, "
+    "max_fetch_per_minute, kv_namespaces, queue_names, permissions"
 )
 PERMISSIONS_KNOWN = "known: allowed_urls, storage_quota_kb, max_fetch_per_minute, kv_namespaces, queue_names"
 SECONDS = "expected a number of seconds above 0, at most 1000000000"
