@@ -66,6 +66,7 @@ class PluginHost:
         self._functions = HostFunctions()
         self._loader = PluginLoader(self._bridge, self._contained, cache if cache is not None else ModuleCache(), self._functions)
         self._plugins: dict[str, Plugin] = {}
+        self._loading: list[Plugin] = []
         self._priorities: dict[str, int | None] = {}
         self._running = False
         self._closed = False
@@ -167,8 +168,8 @@ class PluginHost:
         return outcomes
 
     def interrupt(self) -> None:
-        """End every call that runs or waits, as CallInterrupted; from any thread."""
-        for plugin in self.plugins:
+        """End every call that runs or waits, as CallInterrupted, and the start-up of a plugin that is being loaded; from any thread."""
+        for plugin in (*self._loading, *self.plugins):
             plugin.interrupt()
 
     def stats(self) -> HostStats:
@@ -232,6 +233,11 @@ class PluginHost:
             on_close=self._forget,
         )
         plugin = self._loader.load(source, order, home)
+        self._loading.append(plugin)
+        try:
+            plugin.start()
+        finally:
+            self._loading.remove(plugin)
         self._plugins[name] = plugin
         self._priorities[name] = order.priority
         return plugin

@@ -49,7 +49,7 @@ class PluginLoader:
         self._functions = functions
 
     def load(self, source: Bytes | str | os.PathLike[str], order: LoadOrder, home: PluginHome) -> Plugin:
-        """The plugin, with a started instance. Raises ModuleRefused, PluginError, OSError as PluginHost.load says."""
+        """The plugin, not started yet. Raises ModuleRefused, OSError as PluginHost.load says."""
         engine, name = plugin_engine(), order.settings.name
         most = order.settings.limits.module_bytes
         module = compile_module(source, engine, name, most, lambda wasm: self._cache.module(wasm, engine, ENGINE_CONFIGURATION))

@@ -52,7 +52,7 @@ class PluginHome:
 
 
 class Plugin:
-    """Made by `PluginHost.load`. May be called from many threads; calls queue for its instances, in the order in which they come.
+    """Made and started by `PluginHost.load`. May be called from many threads; calls queue for its instances, first come, first served.
 
     After a trap the next call gets a fresh instance; what the old one left open is ended as abandoned.
     """
@@ -71,7 +71,6 @@ class Plugin:
         self._counters_lock = threading.Lock()
         self._running: WeakSet[CallControl] = WeakSet()
         self.priority: int | None = None
-        self.start()
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -137,7 +136,7 @@ class Plugin:
 
     def interrupt(self) -> None:
         """End every call that runs or waits, as CallInterrupted; from any thread."""
-        for control in list(self._running):
+        for control in self._running_now():
             control.end(Ending.INTERRUPTED)
 
     def start(self) -> None:
@@ -165,6 +164,13 @@ class Plugin:
         control = CallControl(self.limits.timeout_for(hook))
         self._running.add(control)
         return control
+
+    def _running_now(self) -> list[CallControl]:
+        while True:
+            try:
+                return list(self._running)
+            except RuntimeError:  # another thread began a call while this one looked
+                continue
 
     def _encoded(self, hook: str, arguments: Sequence[HookArgument]) -> list[bytes | int]:
         encoded = [encode_argument(argument) for argument in arguments]
