@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+from collections.abc import Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -16,11 +17,12 @@ from wasmtime import FuncType
 from bext_abi import BextTracerError, FlushError, TracerPlugin
 from bext_host.boundary import RemoteParents, TracerBridge
 from bext_host.boundary.check import Bytes, ModuleRefused
+from bext_host.escape import escape
 from bext_host.limits import Limits
 from bext_host.logs import log_safely
 from bext_host.version import version as product_version
 
-from .config import DEFAULT_FLUSH_SECONDS, HostConfig, read_config
+from .config import DEFAULT_FLUSH_SECONDS, HostConfig, PluginConfig, read_config
 from .errors import PluginClosed, PluginError
 from .flush_loop import FlushLoop
 from .hooks import DEFAULT_PRIORITY, HookArgument
@@ -86,13 +88,7 @@ class PluginHost:
         config = path if isinstance(path, HostConfig) else read_config(path)
         host = cls(tracer_of(config), engine=engine, flush_seconds=config.tracer.flush_seconds)
         host._owns_tracer = True
-        for plugin in config.plugins:
-            settings = PluginSettings(plugin.name, plugin.version, plugin.limits, plugin.instances, plugin.config)
-            order = LoadOrder(settings, plugin.remote_parents, plugin.measure_host_time, plugin.priority)
-            try:
-                host._load(plugin.path, order)
-            except (ModuleRefused, PluginError, OSError) as error:
-                host._failed(plugin.name, error)
+        host.load_configured(config.plugins)
         return host
 
     @property
@@ -127,6 +123,16 @@ class PluginHost:
             raise ValueError(f"a plugin needs 1 instance or more, not {instances}")
         settings = PluginSettings(plugin_name, version, limits or PluginLimits(), instances, {} if config is None else config)
         return self._load(source, LoadOrder(settings, RemoteParents(remote_parents), measure_host_time, priority))
+
+    def load_configured(self, plugins: Iterable[PluginConfig]) -> None:
+        """Load plugins of a configuration, as `from_config` does: one that cannot be loaded is logged, and stands in `failures`."""
+        for plugin in plugins:
+            settings = PluginSettings(plugin.name, plugin.version, plugin.limits, plugin.instances, plugin.config)
+            order = LoadOrder(settings, plugin.remote_parents, plugin.measure_host_time, plugin.priority)
+            try:
+                self._load(plugin.path, order)
+            except (ModuleRefused, PluginError, OSError) as error:
+                self._failed(plugin.name, error)
 
     def define(self, module: str, name: str, type: FuncType, function: HostFunction, *, access_caller: bool = False) -> None:
         """Give the plugins that are loaded from now on a host function, as wasmtime's `Linker.define_func` takes it.
@@ -192,9 +198,11 @@ class PluginHost:
         if isinstance(self._executor, ThreadPoolExecutor):
             self._executor.shutdown(wait=False)
         _hosts.discard(self)
-        self._flush()
-        if self._owns_tracer:
-            _close(self.tracer)
+        try:
+            self._flush()
+        finally:
+            if self._owns_tracer:
+                _close(self.tracer)
 
     def _flush(self) -> None:
         self.tracer.flush()
@@ -210,7 +218,7 @@ class PluginHost:
 
     def _failed(self, name: str, error: BextTracerError | OSError) -> None:
         self.failures[name] = error
-        log_safely(logger, logging.ERROR, "plugin cannot be used: %s", error)
+        log_safely(logger, logging.ERROR, "plugin cannot be used: %s", _reason(name, error))
 
     def _threads(self) -> Executor:
         """For calls that are awaited."""
@@ -259,6 +267,13 @@ class PluginHost:
             if error is None:
                 raise
             log_safely(logger, logging.ERROR, "flush failed: %s", failed)  # what is under way matters more
+
+
+def _reason(name: str, error: BextTracerError | OSError) -> str:
+    """Why a plugin cannot be used, with its name. Safe to show."""
+    if isinstance(error, OSError):
+        return escape(f"{name}: cannot read {error.filename}: {error.strerror}")
+    return str(error)
 
 
 def _close(tracer: TracerPlugin) -> None:

@@ -214,7 +214,7 @@ class Plugin:
             instance.call(hook, encoded, span.handle, begin.control)
         except BaseException as error:
             failure = error
-            if not isinstance(error, HookFailed):  # a hook that reports failure leaves a sound instance behind
+            if meter is None or not isinstance(error, HookFailed):  # a hook that reports failure leaves a sound instance, if it has started
                 self._discard(slot, error)
             raise
         finally:
