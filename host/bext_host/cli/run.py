@@ -38,6 +38,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "run",
+        usage="%(prog)s [OPTION ...] (MODULE | --config FILE)",
         help="run a plugin's hook, or those of a configuration file, and print the trace",
         description="Load a plugin, or all of a configuration file, run a hook in a span of the host's, and print the trace.",
         epilog=_EXAMPLES,
@@ -45,31 +46,31 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("module", nargs="?", metavar="MODULE", help="the plugin, a .wasm file")
-    what.add_argument("--config", metavar="FILE", help="a bext.config.toml, whose plugins and tracer are used")
+    what.add_argument("--config", metavar="FILE", help="a bext.config.toml, whose plugins are run, with its tracer")
     parser.add_argument("--hook", default="on_request_complete", metavar="NAME", help="the export to call (default: %(default)s)")
     parser.add_argument("--event", metavar="JSON|@FILE", help="the hook's argument as JSON; an array where it takes several")
     parser.add_argument("--repeat", type=run_options.count, default=1, metavar="N", help="run the hook N times (default: 1)")
     parser.add_argument("--traceparent", type=run_options.traceparent, metavar="TP", help="a W3C traceparent whose trace is continued")
-    parser.add_argument(
-        "--format", choices=("tree", "json"), help="how traces are printed (default: tree, or what the configuration says of its tracer)"
-    )
+    parser.add_argument("--format", choices=("tree", "json"), help="how traces are printed (default: tree, or as the configuration says)")
     _add_limits(parser)
     parser.set_defaults(run=run)
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
-    limits = parser.add_argument_group(
-        "limits", "of every plugin, whatever its configuration says: for each call, its start-up and the hooks that start and stop it"
-    )
-    limits.add_argument("--timeout", type=run_options.seconds, metavar="SECONDS", help="its time, such as 10 or 0.5")
+    about = "What each call of a plugin may use, its start-up and its end included, whatever the configuration says."
+    limits = parser.add_argument_group("limits", about)
+    limits.add_argument("--timeout", type=run_options.seconds, metavar="SECONDS", help="wall clock, such as 0.5 (default: 10)")
     limits.add_argument(
-        "--fuel", type=run_options.fuel, metavar="UNITS", help="its fuel, about a unit an instruction; k, M and G are powers of 1,000"
+        "--fuel",
+        type=run_options.fuel,
+        metavar="UNITS",
+        help="about one for each instruction; with k, M or G, powers of 1,000 (default: by hook, 100M for on_request_complete)",
     )
     limits.add_argument(
         "--memory",
         type=run_options.memory,
         metavar="SIZE",
-        help="its memory in bytes; K, M and G, or KiB, MiB and GiB, are powers of 1,024",
+        help="in bytes; with K, M or G, or KiB, MiB or GiB, powers of 1,024 (default: 64M)",
     )
 
 

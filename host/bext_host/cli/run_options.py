@@ -15,9 +15,8 @@ from bext_host.runtime.plugin_limits import HOOK_RULES, LIMIT_RULES
 
 Number = TypeVar("Number", int, float)
 
-_DECIMAL: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-_BINARY: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
-_NUMBER: Final = re.compile(r"(?P<digits>[0-9]+(_[0-9]+)*)(?P<letter>[kKmMgG]?)", re.ASCII)
+_UNITS: Final = re.compile(r"([0-9]+(?:_[0-9]+)*)([kmg]?)", re.ASCII | re.IGNORECASE)
+_BYTES: Final = re.compile(r"([0-9]+(?:_[0-9]+)*)(?:([kmg])(?:ib)?)?", re.ASCII | re.IGNORECASE)
 _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+", re.ASCII)
 _MAX_DIGITS: Final = 30
 
@@ -45,7 +44,7 @@ def seconds(text: str) -> float:
 
 def fuel(text: str) -> int:
     """A limit of fuel in units; k, M and G are powers of 1,000."""
-    units = _scaled(text, _DECIMAL)
+    units = _scaled(text, _UNITS, 1_000)
     if units is None:
         raise ArgumentTypeError(f"{text!r} is no number of units, such as 500_000 or 500k (k, M, G: powers of 1,000)")
     return _allowed(HOOK_RULES["fuel"], units, text)
@@ -53,18 +52,19 @@ def fuel(text: str) -> int:
 
 def memory(text: str) -> int:
     """A limit of memory in bytes; K, M and G are powers of 1,024, and so are KiB, MiB and GiB."""
-    plain = text[:-2] if text[-2:].lower() == "ib" and text[-3:-2].isalpha() else text
-    size = _scaled(plain, _BINARY)
+    size = _scaled(text, _BYTES, 1_024)
     if size is None:
         raise ArgumentTypeError(f"{text!r} is no size, such as 1048576, 1M or 1MiB (K, M, G: powers of 1,024)")
     return _allowed(LIMIT_RULES["memory_bytes"], size, text)
 
 
-def _scaled(text: str, powers: dict[str, int]) -> int | None:
-    match = _NUMBER.fullmatch(text)
+def _scaled(text: str, pattern: re.Pattern[str], base: int) -> int | None:
+    match = pattern.fullmatch(text)
     if match is None or len(text) > _MAX_DIGITS:
         return None
-    return int(match["digits"]) * powers[match["letter"].upper()]
+    digits, letter = match.groups(default="")
+    power: int = base ** ("", "k", "m", "g").index(letter.lower())
+    return int(digits) * power
 
 
 def _allowed(rule: Rule, value: Number, text: str) -> Number:

@@ -29,43 +29,42 @@ class _Fact(NamedTuple):
     words: Callable[..., str]
 
 
-def _text(text: str, surface: Surface) -> str:
-    return text_value(text, surface)
+def _facts(surface: Surface) -> tuple[_Fact, ...]:
+    def text(value: str) -> str:
+        return text_value(value, surface)
+
+    def time(nanos: int) -> str:
+        return duration(nanos, surface)
+
+    return (
+        _Fact("plugin", ("bext.plugin.name",), str, text),
+        _Fact("hook", (_HOOK,), str, text),
+        _Fact("outcome", ("bext.plugin.outcome",), str, text),
+        _Fact("fuel", ("bext.plugin.fuel_consumed",), int, "{:,}".format),
+        _Fact("memory", ("bext.plugin.memory.pages_before", "bext.plugin.memory.pages_after"), int, _pages),
+        _Fact("host calls", ("bext.plugin.host_calls", "bext.plugin.host_call_bytes"), int, _calls),
+        _Fact("host time", ("bext.plugin.host_time_ns",), int, time),
+    )
 
 
-def _number(number: int, surface: Surface) -> str:
-    return f"{number:,}"
-
-
-def _pages(before: int, after: int, surface: Surface) -> str:
+def _pages(before: int, after: int) -> str:
     pages = plural(after, "page")
     return pages if before == after else f"{before:,} to {pages}"
 
 
-def _calls(calls: int, payload_bytes: int, surface: Surface) -> str:
+def _calls(calls: int, payload_bytes: int) -> str:
     return f"{calls:,} ({plural(payload_bytes, 'byte')})"
-
-
-_FACTS: Final = (
-    _Fact("plugin", ("bext.plugin.name",), str, _text),
-    _Fact("hook", (_HOOK,), str, _text),
-    _Fact("outcome", ("bext.plugin.outcome",), str, _text),
-    _Fact("fuel", ("bext.plugin.fuel_consumed",), int, _number),
-    _Fact("memory", ("bext.plugin.memory.pages_before", "bext.plugin.memory.pages_after"), int, _pages),
-    _Fact("host calls", ("bext.plugin.host_calls", "bext.plugin.host_call_bytes"), int, _calls),
-    _Fact("host time", ("bext.plugin.host_time_ns",), int, duration),
-)
 
 
 def host_facts(span: FinishedSpan, surface: Surface) -> tuple[list[Text], dict[str, AttrValue]]:
     """The facts of a span as pieces of a line, and its attributes that are none. The hook is left out where the span is named after it."""
     facts: list[Text] = []
     others: dict[str, Any] = dict(span.attributes)
-    for fact in _FACTS:
+    for fact in _facts(surface):
         values = [others.get(key) for key in fact.keys]
         if all(type(value) is fact.kind for value in values):
             for key in fact.keys:
                 del others[key]
             if fact.keys != (_HOOK,) or values != [span.name]:
-                facts.append(Text().append(f"{fact.label} ", "dim").append(fact.words(*values, surface)))
+                facts.append(Text().append(f"{fact.label} ", "dim").append(fact.words(*values)))
     return facts, others
