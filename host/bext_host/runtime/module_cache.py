@@ -35,7 +35,7 @@ from .shared_modules import SharedModules
 logger = logging.getLogger("bext_host.runtime")
 
 _DOMAIN: Final = b"bext-tracer compiled module 1"
-_CLOSED_ON_PURPOSE: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
+_CLOSED_ON_PURPOSE: Final = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
 
 
 @dataclass(frozen=True, slots=True)
