@@ -173,7 +173,7 @@ def test_no_fork_gets_in_while_wasmtime_makes_a_module(cache, monkeypatch):
     assert (load(cache, 1), load(cache, 1)) == (1, 1)
     assert counts(cache) == {"compiled": 1, "hits_disk": 1}
     assert kept_out == [True, True]
-    assert fork_gate._gate._working == set()
+    assert not fork_gate._gate._working
 
 
 # --- What is kept, and for how long -----------------------------------------------------------------------------------
