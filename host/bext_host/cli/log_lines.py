@@ -18,7 +18,7 @@ _PLUGINS: Final = "bext.plugin"
 
 @contextlib.contextmanager
 def shown_logs() -> Iterator[None]:
-    """While inside, show the host's warnings and errors, and what plugins print, which `bext.log` may do below "info" unseen."""
+    """While inside, show the host's warnings and errors, and what plugins print and log, but for levels below "info"."""
     host, plugins = logging.getLogger(_HOST), logging.getLogger(_PLUGINS)
     handler, level = _Lines(), plugins.level
     for logger in (host, plugins):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bext_host.escape import escape
+from bext_host.exporters.tree_surface import Surface
+from bext_host.exporters.tree_wording import duration, plural
 from bext_host.runtime import Plugin
 
 
@@ -12,23 +14,15 @@ def drops_of(plugin: Plugin) -> str | None:
     return f"{escape(plugin.name)}: dropped {', '.join(drops)}" if drops else None
 
 
-def summary_of(plugin: Plugin) -> str:
+def summary_of(plugin: Plugin, surface: Surface) -> str:
     """What the plugin did and what that cost."""
     stats = plugin.all_stats
     failed = sum(stats.errors.values())
     facts = (
-        _plural(sum(stats.calls.values()), "call"),
-        *([f"{failed} failed"] if failed else []),
-        _plural(stats.recorded.get("start_span", 0), "span"),
+        plural(sum(stats.calls.values()), "call"),
+        *([f"{failed:,} failed"] if failed else []),
+        plural(stats.recorded.get("start_span", 0), "span"),
         f"fuel {stats.fuel:,}",
-        _time(stats.seconds),
+        duration(round(stats.seconds * 1e9), surface),
     )
     return f"{escape(plugin.name)}: {', '.join(facts)}"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"

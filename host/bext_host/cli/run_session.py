@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from bext_abi import FlushError
 from bext_host.boundary import EngineUnavailable, ModuleRefused
 from bext_host.escape import escape
+from bext_host.exporters.tree_surface import Surface
 from bext_host.runtime import ConfigError, Plugin, PluginError, PluginHost
 from bext_host.runtime.config import HostConfig
 from bext_host.runtime.hooks import HookArgument
@@ -130,7 +131,7 @@ class Session:
             note(dropped)
         if self._arguments.config is not None and sys.stderr is not None and sys.stderr.isatty():
             for plugin in self._plugins:
-                say(f"bext-tracer: {summary_of(plugin)}")
+                say(f"bext-tracer: {summary_of(plugin, Surface.of(sys.stderr))}")
 
     def _code_of_plugins(self) -> int:
         failures = self._host.failures if self._host is not None else {}
