@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 from wasmtime import FuncType
 
-from bext_abi import BextTracerError, FlushError, TracerPlugin
+from bext_abi import BextTracerError, FlushError, SpanHandle, TracerPlugin
 from bext_host.boundary import RemoteParents, TracerBridge
 from bext_host.boundary.check import Bytes, ModuleRefused
 from bext_host.escape import escape
@@ -156,18 +156,39 @@ class PluginHost:
                 self._failed(plugin.name, error)
 
     def dispatch(
-        self, hook: str, *arguments: HookArgument, traceparent: str | None = None, tracestate: str = ""
+        self,
+        hook: str,
+        *arguments: HookArgument,
+        parent: SpanHandle | None = None,
+        traceparent: str | None = None,
+        tracestate: str = "",
     ) -> dict[str, PluginError | None]:
         """Call a hook of every plugin that exports it, one after the other by priority; what each ended with, None where all was well.
 
         An error in one stops no other. Arguments are as for `Plugin.call`, which tells of TypeError and ValueError.
         """
         outcomes: dict[str, PluginError | None] = {}
-        for plugin in self.plugins:
-            if hook not in plugin.functions:
-                continue
+        for plugin in self._exporting(hook):
             try:
-                plugin.call(hook, *arguments, traceparent=traceparent, tracestate=tracestate)
+                plugin.call(hook, *arguments, parent=parent, traceparent=traceparent, tracestate=tracestate)
+                outcomes[plugin.name] = None
+            except PluginError as error:
+                outcomes[plugin.name] = error
+        return outcomes
+
+    async def dispatch_async(
+        self,
+        hook: str,
+        *arguments: HookArgument,
+        parent: SpanHandle | None = None,
+        traceparent: str | None = None,
+        tracestate: str = "",
+    ) -> dict[str, PluginError | None]:
+        """As `dispatch`, by `Plugin.call_async`. A cancellation ends the call that runs, and those after it are not made."""
+        outcomes: dict[str, PluginError | None] = {}
+        for plugin in self._exporting(hook):
+            try:
+                await plugin.call_async(hook, *arguments, parent=parent, traceparent=traceparent, tracestate=tracestate)
                 outcomes[plugin.name] = None
             except PluginError as error:
                 outcomes[plugin.name] = error
@@ -210,6 +231,9 @@ class PluginHost:
     def _expire_spans(self) -> None:
         for plugin in self.plugins:
             plugin.expire_spans()
+
+    def _exporting(self, hook: str) -> list[Plugin]:
+        return [plugin for plugin in self.plugins if hook in plugin.functions]
 
     def _priority_of(self, plugin: Plugin) -> int:
         configured = self._priorities.get(plugin.name)
