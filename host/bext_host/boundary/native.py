@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from wasmtime import Linker
 
@@ -48,8 +48,8 @@ class NativeCalls:
     C holds a handle to this object for as long as a linker or a store has the functions; `_in_use` keeps it alive for that time.
     """
 
-    _in_use: Final[set[NativeCalls]] = set()
-    _in_use_lock: Final = threading.Lock()
+    _in_use: ClassVar[set[NativeCalls]] = set()
+    _in_use_lock: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, policy: ScopePolicy, stop: Callable[[BaseException], None]) -> None:
         self._stop = stop
@@ -161,18 +161,9 @@ class NativeCalls:
             return int(lib.BEXT_ANSWER_FAILED)
 
     @classmethod
-    def hold_for_fork(cls) -> None:
-        """Hold every lock there is, so that a forked child gets tables that nobody was changing."""
-        cls._in_use_lock.acquire()
-        for calls in cls._in_use:
-            lib.bext_scope_hold_for_fork(calls._scope)  # noqa: SLF001  # its own class
-
-    @classmethod
-    def let_go_after_fork(cls) -> None:
-        """Undo `hold_for_fork`, in the parent and in the child."""
-        for calls in cls._in_use:
-            lib.bext_scope_let_go_after_fork(calls._scope)  # noqa: SLF001  # its own class
-        cls._in_use_lock.release()
+    def renew_lock(cls) -> None:
+        """In a forked child: no thread is left that could let go of it. C's own locks are free there (host/native/forks.h)."""
+        cls._in_use_lock = threading.Lock()
 
     def is_unused(self) -> bool:
         """Whether no linker and no store has the functions any more."""
@@ -213,6 +204,4 @@ class RecorderCalls(NativeCalls):
         return lib.bext_recorder_guest_new(scope, owner, self._recorder, name, len(name), version, len(version))
 
 
-os.register_at_fork(
-    before=NativeCalls.hold_for_fork, after_in_parent=NativeCalls.let_go_after_fork, after_in_child=NativeCalls.let_go_after_fork
-)
+os.register_at_fork(after_in_child=NativeCalls.renew_lock)
