@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, ClassVar, Final
 
 from wasmtime import Linker
@@ -152,13 +153,17 @@ class NativeCalls:
         """Run one of the above for C; nothing is raised into it."""
         try:
             return int(lib.BEXT_ANSWER_TAKEN if method(self, *arguments) else lib.BEXT_ANSWER_FAILED)
-        except STOPS_THE_PROGRAM as error:
+        except BaseException as error:  # noqa: BLE001  # C has nobody to raise it to
+            return self.failed(method.__name__, error)
+
+    def failed(self, operation: str, error: BaseException) -> int:
+        """The answer to C where a call ended so: the guest is stopped where the program must stop."""
+        if isinstance(error, STOPS_THE_PROGRAM):
             self._stop(error)
             return int(lib.BEXT_ANSWER_STOP)
-        except BaseException as error:  # noqa: BLE001  # a defect of ours, or no memory left: never the guest's trouble
-            self.count_tracer_error()
-            log_safely(logger, logging.ERROR, "host call %s failed", method.__name__, error=error)
-            return int(lib.BEXT_ANSWER_FAILED)
+        self.count_tracer_error()  # a defect of ours, or no memory left: never the guest's trouble
+        log_safely(logger, logging.ERROR, "host call %s failed", operation, error=error)
+        return int(lib.BEXT_ANSWER_FAILED)
 
     @classmethod
     def renew_lock(cls) -> None:
@@ -177,7 +182,12 @@ def callback(method: Callable[..., bool]) -> None:
         calls: NativeCalls = ffi.from_handle(self)
         return calls.answer(method, arguments)
 
-    ffi.def_extern(name=f"bext_python_{method.__name__}", error=lib.BEXT_ANSWER_FAILED)(called)
+    def interrupted(_kind: type[BaseException], error: BaseException, traceback: TracebackType) -> int:
+        # A signal that came while the guest ran has its handler run as soon as Python does: at the start of `called`, mostly.
+        calls: NativeCalls = ffi.from_handle(traceback.tb_frame.f_locals["self"])
+        return calls.failed(method.__name__, error)
+
+    ffi.def_extern(name=f"bext_python_{method.__name__}", error=lib.BEXT_ANSWER_FAILED, onerror=interrupted)(called)
 
 
 callback(NativeCalls.wrong_store)
