@@ -31,9 +31,9 @@ struct bext_open_span {
   bext_text status_message; /* owned */
   uint32_t status_code;
   bool status_is_verdict;
-  uint32_t trace_state_at; /* in the fixed fields */
   uint32_t trace_state_length;
-  uint32_t fixed_size;
+  size_t trace_state_at; /* in the fixed fields */
+  size_t fixed_size;     /* a name alone may take all that 32 bits can say */
   buffer events;
   buffer links;
   bext_packed_attributes attributes;
@@ -111,10 +111,10 @@ static void put_fixed(bext_open_span *span, const bext_start_call *start, const 
   at = bext_put_bool(at, start->parent_is_remote);
   at = bext_put_uint(at, start->start_time_unix_nanos);
   at = bext_put_text(at, origin->trace_state);
-  span->trace_state_at = (uint32_t)(at - span->fixed) - origin->trace_state.length;
+  span->trace_state_at = (size_t)(at - span->fixed) - origin->trace_state.length;
   at = bext_put_text(at, origin->scope_name);
   at = bext_put_text(at, origin->scope_version);
-  span->fixed_size = (uint32_t)(at - span->fixed);
+  span->fixed_size = (size_t)(at - span->fixed);
 }
 
 /* One by one: compilers clear a piece of this size by an instruction that takes longer than all the rest. */
