@@ -186,7 +186,8 @@ static void call(plugin *caller, enum bext_operation operation, bext_wasm_value 
 }
 
 static void start_span(plugin *caller, bext_handle_parts *out) {
-  bext_wasm_value values[5] = {{.i32 = PAYLOAD}, {.i32 = put_payload(caller->store.memory + PAYLOAD, BEXT_OP_START_SPAN)}, {.i32 = HANDLE_OUT}};
+  uint32_t length = put_payload(caller->store.memory + PAYLOAD, BEXT_OP_START_SPAN);
+  bext_wasm_value values[5] = {{.i32 = PAYLOAD}, {.i32 = length}, {.i32 = HANDLE_OUT}};
   call(caller, BEXT_OP_START_SPAN, values);
   memcpy(out, caller->store.memory + HANDLE_OUT, sizeof *out);
 }

@@ -42,7 +42,8 @@ static void *functype_new(bext_wasm_types *params, bext_wasm_types *results) {
   return params;
 }
 
-static void func_new(void *context, const void *type, bext_host_callback *callback, void *env, void (*finalizer)(void *env), bext_wasm_func *out) {
+static void func_new(void *context, const void *type, bext_host_callback *callback, void *env, void (*finalizer)(void *env),
+                     bext_wasm_func *out) {
   (void)type, (void)callback, (void)out;
   ((stand_in_store *)context)->watcher = env;
   ((stand_in_store *)context)->gone = finalizer;
