@@ -30,8 +30,7 @@ def interrupt():
 def divide(*_):
     raise ZeroDivisionError
 
-if sys.argv[1] == "divide":
-    signal.signal(signal.SIGINT, divide)
+signal.signal(signal.SIGINT, divide if sys.argv[1] == "divide" else signal.default_int_handler)
 wasm_engine = Engine()
 linker, store = Linker(wasm_engine), Store(wasm_engine)
 scope = TracerBridge(Tracer(), engine="native").add_to_linker(linker)
