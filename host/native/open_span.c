@@ -20,7 +20,6 @@ struct bext_open_span {
   uint64_t start_time;
   uint64_t payload_bytes;
   uint64_t host_bytes;
-  uint64_t status_bytes; /* the part of payload_bytes that the status weighs; 0 where it is the host's */
   uint64_t guest_attributes;
   uint64_t guest_events;
   uint64_t event_count;
@@ -28,6 +27,7 @@ struct bext_open_span {
   uint64_t dropped_attributes;
   uint64_t dropped_events;
   uint64_t dropped_links;
+  uint64_t status_bytes;    /* the part of payload_bytes that the status weighs; 0 where it is the host's */
   bext_text status_message; /* owned */
   uint32_t status_code;
   bool status_is_verdict;

@@ -28,9 +28,9 @@ struct bext_recorder {
   recorder_shard shards[SHARDS];
   _Alignas(CACHE_LINE) bext_queue finished;
   _Alignas(CACHE_LINE) bext_limits limits; /* from here on what is read often and written seldom */
-  bext_forkable forkable;
   atomic_size_t references;
   bext_sampler sampler;
+  bext_forkable forkable;
   _Alignas(CACHE_LINE) atomic_int_fast64_t clock_offset; /* see new_clock_offset */
   atomic_uint_fast64_t clock_read_at;
 };

@@ -24,7 +24,6 @@ struct tracked_span {
 
 struct bext_scope {
   bext_lock lock;
-  bext_forkable forkable;
   atomic_size_t references;
   bext_limits limits;
   enum bext_remote_parents policy;
@@ -40,6 +39,7 @@ struct bext_scope {
   bext_recent_handles ended;
   bext_recent_handles granted;
   bext_counters counters;
+  bext_forkable forkable;
 };
 
 /* --- Lifetime ---------------------------------------------------------------------------------------------------------- */
