@@ -27,12 +27,13 @@ struct bext_open_span {
   uint64_t dropped_attributes;
   uint64_t dropped_events;
   uint64_t dropped_links;
+  uint64_t status_bytes;    /* the part of payload_bytes that the status weighs; 0 where it is the host's */
   bext_text status_message; /* owned */
   uint32_t status_code;
   bool status_is_verdict;
-  uint32_t trace_state_at; /* in the fixed fields */
   uint32_t trace_state_length;
-  uint32_t fixed_size;
+  size_t trace_state_at; /* in the fixed fields */
+  size_t fixed_size;     /* a name alone may take all that 32 bits can say */
   buffer events;
   buffer links;
   bext_packed_attributes attributes;
@@ -110,15 +111,15 @@ static void put_fixed(bext_open_span *span, const bext_start_call *start, const 
   at = bext_put_bool(at, start->parent_is_remote);
   at = bext_put_uint(at, start->start_time_unix_nanos);
   at = bext_put_text(at, origin->trace_state);
-  span->trace_state_at = (uint32_t)(at - span->fixed) - origin->trace_state.length;
+  span->trace_state_at = (size_t)(at - span->fixed) - origin->trace_state.length;
   at = bext_put_text(at, origin->scope_name);
   at = bext_put_text(at, origin->scope_version);
-  span->fixed_size = (uint32_t)(at - span->fixed);
+  span->fixed_size = (size_t)(at - span->fixed);
 }
 
 /* One by one: compilers clear a piece of this size by an instruction that takes longer than all the rest. */
 static void init(bext_open_span *span) {
-  span->host_bytes = span->guest_attributes = span->guest_events = span->event_count = span->link_count = 0;
+  span->host_bytes = span->status_bytes = span->guest_attributes = span->guest_events = span->event_count = span->link_count = 0;
   span->dropped_events = 0;
   span->status_message = (bext_text){NULL, 0};
   span->status_code = BEXT_STATUS_UNSET;
@@ -274,16 +275,32 @@ static bool copy_text(bext_text text, bext_text *out) {
   return true;
 }
 
-bext_verdict bext_open_span_set_status(bext_open_span *span, uint32_t code, bext_text message, bool is_verdict) {
+static uint64_t status_bytes(uint32_t code, bext_text message) {
+  uint64_t message_bytes = message.length ? KEY_BYTES("message") + bext_size_text(message.length) : 0;
+  return 1 + KEY_BYTES("code") + bext_size_uint(code) + message_bytes;
+}
+
+/* Exchanges what the old status weighed for what the new one does. */
+static void weigh_status(bext_open_span *span, uint64_t payload_bytes, bool is_verdict) {
+  span->payload_bytes -= span->status_bytes;
+  span->status_bytes = is_verdict ? 0 : payload_bytes;
+  span->payload_bytes += span->status_bytes;
+  if (is_verdict) span->host_bytes += payload_bytes;
+}
+
+bext_verdict bext_open_span_set_status(bext_open_span *span, uint32_t code, bext_text message, bool is_verdict, const bext_limits *limits) {
   bool is_final = span->status_is_verdict || span->status_code == BEXT_STATUS_OK || code == BEXT_STATUS_UNSET;
   if (is_final && !is_verdict) return 0;
   bext_text copy;
   if (code != BEXT_STATUS_ERROR) message.length = 0;
+  uint64_t payload_bytes = status_bytes(code, message);
+  if (!is_verdict && !span_fits(span, span->status_bytes, payload_bytes, limits)) return BEXT_DROP_MEMORY_LIMIT;
   if (!copy_text(message, &copy)) return BEXT_DROP_MEMORY_LIMIT;
   free_text(span->status_message);
   span->status_message = copy;
   span->status_code = code;
   span->status_is_verdict |= is_verdict;
+  weigh_status(span, payload_bytes, is_verdict);
   return 0;
 }
 

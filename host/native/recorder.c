@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "forks.h"
 #include "handle_map.h"
 #include "lock.h"
 #include "random_ids.h"
@@ -29,11 +30,24 @@ struct bext_recorder {
   _Alignas(CACHE_LINE) bext_limits limits; /* from here on what is read often and written seldom */
   atomic_size_t references;
   bext_sampler sampler;
+  bext_forkable forkable;
   _Alignas(CACHE_LINE) atomic_int_fast64_t clock_offset; /* see new_clock_offset */
   atomic_uint_fast64_t clock_read_at;
 };
 
 /* --- Lifetime ------------------------------------------------------------------------------------------------------------------- */
+
+static void hold_recorder(void *self) {
+  bext_recorder *recorder = self;
+  for (unsigned i = 0; i < SHARDS; i++) bext_lock_take(&recorder->shards[i].lock);
+  bext_lock_take(&recorder->finished.lock);
+}
+
+static void let_go_of_recorder(void *self) {
+  bext_recorder *recorder = self;
+  bext_lock_let_go(&recorder->finished.lock);
+  for (unsigned i = 0; i < SHARDS; i++) bext_lock_let_go(&recorder->shards[i].lock);
+}
 
 bext_recorder *bext_recorder_new(const bext_limits *limits, bext_sampler sampler) {
   bext_recorder *recorder = aligned_alloc(CACHE_LINE, sizeof *recorder);
@@ -43,7 +57,9 @@ bext_recorder *bext_recorder_new(const bext_limits *limits, bext_sampler sampler
   atomic_init(&recorder->references, 1);
   recorder->limits = *limits;
   recorder->sampler = sampler;
-  return recorder;
+  if (bext_watch_forks(&recorder->forkable, recorder, hold_recorder, let_go_of_recorder)) return recorder;
+  free(recorder);
+  return NULL;
 }
 
 void bext_recorder_retain(bext_recorder *recorder) { atomic_fetch_add(&recorder->references, 1); }
@@ -67,18 +83,9 @@ void bext_recorder_forget_spans(bext_recorder *recorder) {
 
 void bext_recorder_release(bext_recorder *recorder) {
   if (atomic_fetch_sub(&recorder->references, 1) != 1) return;
+  bext_forget_forks(&recorder->forkable);
   bext_recorder_forget_spans(recorder);
   free(recorder);
-}
-
-void bext_recorder_hold_for_fork(bext_recorder *recorder) {
-  for (unsigned i = 0; i < SHARDS; i++) bext_lock_take(&recorder->shards[i].lock);
-  bext_lock_take(&recorder->finished.lock);
-}
-
-void bext_recorder_let_go_after_fork(bext_recorder *recorder) {
-  bext_lock_let_go(&recorder->finished.lock);
-  for (unsigned i = 0; i < SHARDS; i++) bext_lock_let_go(&recorder->shards[i].lock);
 }
 
 /* --- Counting ------------------------------------------------------------------------------------------------------------------- */
@@ -342,7 +349,7 @@ bool bext_recorder_set_host_attribute(bext_recorder *recorder, const bext_handle
 
 bool bext_recorder_set_status(bext_recorder *recorder, const bext_handle_parts *handle, uint32_t code, bext_text message, bool is_verdict) {
   held_span held = hold(recorder, handle);
-  return let_go(held, held.span ? bext_open_span_set_status(held.span, code, message, is_verdict) : 0);
+  return let_go(held, held.span ? bext_open_span_set_status(held.span, code, message, is_verdict, &recorder->limits) : 0);
 }
 
 static uint64_t event_time(const bext_open_span *span, const bext_event_call *event) {

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "forks.h"
 #include "handle_map.h"
 #include "key_map.h"
 #include "lock.h"
@@ -38,9 +39,18 @@ struct bext_scope {
   bext_recent_handles ended;
   bext_recent_handles granted;
   bext_counters counters;
+  bext_forkable forkable;
 };
 
 /* --- Lifetime ---------------------------------------------------------------------------------------------------------- */
+
+static void lock(bext_scope *scope) { bext_lock_take(&scope->lock); }
+
+static void unlock(bext_scope *scope) { bext_lock_let_go(&scope->lock); }
+
+static void hold_scope(void *scope) { lock(scope); }
+
+static void let_go_of_scope(void *scope) { unlock(scope); }
 
 bext_scope *bext_scope_new(const bext_limits *limits, enum bext_remote_parents policy) {
   bext_scope *scope = calloc(1, sizeof *scope);
@@ -50,7 +60,9 @@ bext_scope *bext_scope_new(const bext_limits *limits, enum bext_remote_parents p
   scope->policy = policy;
   scope->ended.at_most = limits->scope_ended_parents;
   scope->granted.at_most = limits->scope_ended_parents;
-  return scope;
+  if (bext_watch_forks(&scope->forkable, scope, hold_scope, let_go_of_scope)) return scope;
+  free(scope);
+  return NULL;
 }
 
 void bext_scope_retain(bext_scope *scope) { atomic_fetch_add(&scope->references, 1); }
@@ -70,6 +82,7 @@ static void free_chain(tracked_span *newest) {
 
 void bext_scope_release(bext_scope *scope) {
   if (atomic_fetch_sub(&scope->references, 1) != 1) return;
+  bext_forget_forks(&scope->forkable);
   free_chain(scope->newest);
   free_chain(scope->current);
   bext_handle_map_clear(&scope->open);
@@ -83,14 +96,6 @@ size_t bext_scope_references(bext_scope *scope) { return atomic_load(&scope->ref
 const bext_limits *bext_scope_limits(const bext_scope *scope) { return &scope->limits; }
 
 enum bext_remote_parents bext_scope_policy(const bext_scope *scope) { return scope->policy; }
-
-static void lock(bext_scope *scope) { bext_lock_take(&scope->lock); }
-
-static void unlock(bext_scope *scope) { bext_lock_let_go(&scope->lock); }
-
-void bext_scope_hold_for_fork(bext_scope *scope) { lock(scope); }
-
-void bext_scope_let_go_after_fork(bext_scope *scope) { unlock(scope); }
 
 /* --- Counting ---------------------------------------------------------------------------------------------------------- */
 
