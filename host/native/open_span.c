@@ -20,6 +20,7 @@ struct bext_open_span {
   uint64_t start_time;
   uint64_t payload_bytes;
   uint64_t host_bytes;
+  uint64_t status_bytes; /* the part of payload_bytes that the status weighs; 0 where it is the host's */
   uint64_t guest_attributes;
   uint64_t guest_events;
   uint64_t event_count;
@@ -118,7 +119,7 @@ static void put_fixed(bext_open_span *span, const bext_start_call *start, const 
 
 /* One by one: compilers clear a piece of this size by an instruction that takes longer than all the rest. */
 static void init(bext_open_span *span) {
-  span->host_bytes = span->guest_attributes = span->guest_events = span->event_count = span->link_count = 0;
+  span->host_bytes = span->status_bytes = span->guest_attributes = span->guest_events = span->event_count = span->link_count = 0;
   span->dropped_events = 0;
   span->status_message = (bext_text){NULL, 0};
   span->status_code = BEXT_STATUS_UNSET;
@@ -274,16 +275,32 @@ static bool copy_text(bext_text text, bext_text *out) {
   return true;
 }
 
-bext_verdict bext_open_span_set_status(bext_open_span *span, uint32_t code, bext_text message, bool is_verdict) {
+static uint64_t status_bytes(uint32_t code, bext_text message) {
+  uint64_t message_bytes = message.length ? KEY_BYTES("message") + bext_size_text(message.length) : 0;
+  return 1 + KEY_BYTES("code") + bext_size_uint(code) + message_bytes;
+}
+
+/* Exchanges what the old status weighed for what the new one does. */
+static void weigh_status(bext_open_span *span, uint64_t payload_bytes, bool is_verdict) {
+  span->payload_bytes -= span->status_bytes;
+  span->status_bytes = is_verdict ? 0 : payload_bytes;
+  span->payload_bytes += span->status_bytes;
+  if (is_verdict) span->host_bytes += payload_bytes;
+}
+
+bext_verdict bext_open_span_set_status(bext_open_span *span, uint32_t code, bext_text message, bool is_verdict, const bext_limits *limits) {
   bool is_final = span->status_is_verdict || span->status_code == BEXT_STATUS_OK || code == BEXT_STATUS_UNSET;
   if (is_final && !is_verdict) return 0;
   bext_text copy;
   if (code != BEXT_STATUS_ERROR) message.length = 0;
+  uint64_t payload_bytes = status_bytes(code, message);
+  if (!is_verdict && !span_fits(span, span->status_bytes, payload_bytes, limits)) return BEXT_DROP_MEMORY_LIMIT;
   if (!copy_text(message, &copy)) return BEXT_DROP_MEMORY_LIMIT;
   free_text(span->status_message);
   span->status_message = copy;
   span->status_code = code;
   span->status_is_verdict |= is_verdict;
+  weigh_status(span, payload_bytes, is_verdict);
   return 0;
 }
 

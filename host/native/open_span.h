@@ -48,8 +48,11 @@ bext_verdict bext_open_span_add_event(bext_open_span *span, const bext_event_cal
 /* A link with as many attributes as it may have. Its weight is part of the start's. */
 bext_verdict bext_open_span_add_link(bext_open_span *span, const bext_kept_link *link);
 void bext_open_span_add_dropped(bext_open_span *span, uint64_t attributes, uint64_t events, uint64_t links);
-/* `ok` is final, `unset` never overwrites, a message counts only with an error; a verdict is final beside other verdicts. */
-bext_verdict bext_open_span_set_status(bext_open_span *span, uint32_t code, bext_text message, bool is_verdict);
+/*
+ * `ok` is final, `unset` never overwrites, a message counts only with an error; a verdict is final beside other verdicts, and stands
+ * outside the limits.
+ */
+bext_verdict bext_open_span_set_status(bext_open_span *span, uint32_t code, bext_text message, bool is_verdict, const bext_limits *limits);
 
 /* The host's own, outside the limits. */
 bext_verdict bext_open_span_set_host_attribute(bext_open_span *span, const bext_attribute_view *attribute);

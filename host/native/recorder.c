@@ -342,7 +342,7 @@ bool bext_recorder_set_host_attribute(bext_recorder *recorder, const bext_handle
 
 bool bext_recorder_set_status(bext_recorder *recorder, const bext_handle_parts *handle, uint32_t code, bext_text message, bool is_verdict) {
   held_span held = hold(recorder, handle);
-  return let_go(held, held.span ? bext_open_span_set_status(held.span, code, message, is_verdict) : 0);
+  return let_go(held, held.span ? bext_open_span_set_status(held.span, code, message, is_verdict, &recorder->limits) : 0);
 }
 
 static uint64_t event_time(const bext_open_span *span, const bext_event_call *event) {

@@ -72,7 +72,7 @@ class ReferenceCore:
         with self._lock:
             opened = self._open.get(span)
             if opened is not None:
-                opened.set_status(status)
+                self._count(opened.set_status(status))
 
     def add_event(self, span: SpanHandle, event: SpanEvent, drops: Drops) -> None:
         """Add an event."""
