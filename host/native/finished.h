@@ -24,13 +24,33 @@
 
 #define BEXT_FINISHED_FIELDS 18
 
+/* Memory that several finished spans share; it goes with the last of them. */
+typedef struct bext_chunk bext_chunk;
+
 typedef struct bext_finished bext_finished;
 struct bext_finished {
   bext_finished *next;
+  bext_chunk *chunk;      /* NULL where the span has its memory for itself */
   uint64_t payload_bytes; /* what the span weighs */
   size_t size;
   uint8_t bytes[];
 };
+
+/*
+ * Where spans that end one after the other get their memory: one behind the other in a chunk, so that it takes one allocation for many
+ * of them, and so that threads which end spans at once write to different cache lines. Its owner guards it. All zeros is an empty one.
+ */
+typedef struct bext_finished_memory {
+  bext_chunk *chunk; /* the one that is being filled, or NULL */
+  uint32_t used;
+  uint32_t room;
+  uint32_t spans;
+} bext_finished_memory;
+
+/* Room for a span of so many bytes; `memory` may be NULL. NULL where there is none. `size` and `chunk` are set. */
+bext_finished *bext_finished_new(bext_finished_memory *memory, uint64_t size);
+/* Lets go of the chunk that is being filled. */
+void bext_finished_memory_close(bext_finished_memory *memory);
 
 /* Spans that are handed over together, in the order in which they ended. All zeros is none. */
 typedef struct bext_batch {

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 
 #include "caller.h"
+#include "recording.h"
 
 struct bext_guest {
   atomic_size_t references;
   bext_scope *scope;
   const bext_tracer_calls *calls;
   void *self;
+  const bext_recorder_tracer *recorder; /* `self`, where it is one: its spans go through recording.h. Else NULL */
   bext_guest_owner owner;
   atomic_bool has_fuel;
   atomic_bool warned_of_store;
@@ -36,7 +38,7 @@ static bool is_taken(host_call *call, enum bext_answer answer) {
 }
 
 static void recorded(host_call *call, enum bext_answer answer, enum bext_operation operation) {
-  if (is_taken(call, answer) && !call->guest->calls->is_trusted) bext_scope_count_recorded(call->guest->scope, operation);
+  if (is_taken(call, answer) && !call->guest->recorder) bext_scope_count_recorded(call->guest->scope, operation);
 }
 
 /* --- Opening and closing a call -------------------------------------------------------------------------------------------- */
@@ -152,11 +154,11 @@ static bool resolve_parent(bext_scope *scope, const bext_span_start_view *view, 
   return true;
 }
 
-/* Steps 6 and 7: trims, asks the tracer, takes the span over. */
-static bext_verdict hand_start(host_call *call, bext_start_call *span, bext_drops *drops, bext_handle_parts *out) {
+/* Step 7: asks the tracer, takes the span over. */
+static bext_verdict hand_start(host_call *call, bext_start_call *span, bext_handle_parts *out) {
   bext_guest *guest = call->guest;
   bext_handle_parts handle = {0, 0, 0};
-  if (bext_has_drops(drops)) bext_scope_count_drops(guest->scope, drops);
+  if (guest->recorder) return bext_recording_start(guest->scope, guest->recorder, span, call->visit.payload_bytes, out);
   if (!is_taken(call, guest->calls->start_span(guest->self, span, &handle))) return 0;
   if (bext_handle_is_invalid(&handle)) {
     bext_scope_count_unsampled(guest->scope);
@@ -172,10 +174,24 @@ static bext_verdict hand_start(host_call *call, bext_start_call *span, bext_drop
   return 0;
 }
 
+/* Step 6: trims. `link`: the one that stands for a remote parent, or NULL. */
+static bext_verdict trim_and_hand(host_call *call, const bext_span_start_view *view, const bext_kept_link *link, bext_start_call *span,
+                                  bext_handle_parts *out) {
+  bext_scope *scope = call->guest->scope;
+  const bext_limits *limits = bext_scope_limits(scope);
+  bext_drops drops = {{0}};
+  bool enough_memory = bext_keep_attributes(view->attributes, limits->span_attributes, &drops, &span->attributes) &&
+                       bext_keep_links(view->links, link, limits, &drops, &span->links);
+  if (enough_memory && bext_has_drops(&drops)) bext_scope_count_drops(scope, &drops);
+  bext_verdict verdict = enough_memory ? hand_start(call, span, out) : BEXT_DROP_MEMORY_LIMIT;
+  bext_free_links(&span->links);
+  bext_free_attributes(&span->attributes);
+  return verdict;
+}
+
 static bext_verdict start_decoded(host_call *call, const bext_span_start_view *view, bext_handle_parts *out) {
   bext_scope *scope = call->guest->scope;
   bext_start_call span;
-  bext_drops drops = {{0}};
   bext_kept_link link;
   bool has_link;
   init_start(&span, view);
@@ -184,13 +200,8 @@ static bext_verdict start_decoded(host_call *call, const bext_span_start_view *v
     return 0;
   }
   if (call->visit.room) return call->visit.room;
-  const bext_limits *limits = bext_scope_limits(scope);
-  bool enough_memory = bext_keep_attributes(view->attributes, limits->span_attributes, &drops, &span.attributes) &&
-                       bext_keep_links(view->links, has_link ? &link : NULL, limits, &drops, &span.links);
-  bext_verdict verdict = enough_memory ? hand_start(call, &span, &drops, out) : BEXT_DROP_MEMORY_LIMIT;
-  bext_free_links(&span.links);
-  bext_free_attributes(&span.attributes);
-  return verdict;
+  if (!view->attributes.left && !view->links.left && !has_link) return hand_start(call, &span, out);
+  return trim_and_hand(call, view, has_link ? &link : NULL, &span, out);
 }
 
 static bext_verdict start(host_call *call, uint32_t offset, uint32_t length, bext_handle_parts *out) {
@@ -232,14 +243,23 @@ static void refuse(host_call *call, bext_verdict why) {
   if (!call->visit.refusal) call->visit.refusal = why;
 }
 
+static bext_verdict charge_and_set(host_call *call, const bext_handle_parts *span, const bext_attribute_view *view) {
+  bext_guest *guest = call->guest;
+  bext_verdict verdict = bext_scope_charge_attribute(guest->scope, &call->visit, span, view->key);
+  entered(call);
+  if (!verdict) recorded(call, guest->calls->set_attribute(guest->self, span, view), BEXT_OP_SET_ATTRIBUTE);
+  return verdict;
+}
+
 static bext_verdict set_attribute(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
   bext_guest *guest = call->guest;
-  bext_attribute_view view = {.key = {NULL, 0}};
+  bext_attribute_view view;
+  view.key = (bext_text){NULL, 0};
   if (bext_decode_attribute(payload->bytes, payload->length, &view)) refuse(call, BEXT_DROP_MALFORMED);
   else if (bext_is_reserved_key(view.key)) refuse(call, BEXT_DROP_RESERVED_KEY);
-  bext_verdict verdict = bext_scope_charge_attribute(guest->scope, &call->visit, span, view.key);
+  if (!guest->recorder) return charge_and_set(call, span, &view);
+  bext_verdict verdict = bext_recording_set_attribute(guest->scope, &call->visit, span, &view);
   entered(call);
-  if (!verdict) recorded(call, guest->calls->set_attribute(guest->self, span, &view), BEXT_OP_SET_ATTRIBUTE);
   return verdict;
 }
 
@@ -341,10 +361,11 @@ static void *on_end_span(void *env, void *caller, bext_wasm_value *values, size_
     return close_call(&call);
   }
   uint64_t time = values[3].i64 <= (uint64_t)BEXT_MAX_TIME_UNIX_NANOS ? values[3].i64 : 0;
-  bext_verdict verdict = bext_scope_end(guest->scope, &call.visit, &span);
+  bext_verdict verdict = guest->recorder ? bext_recording_end(guest->scope, &call.visit, &span, time)
+                                         : bext_scope_end(guest->scope, &call.visit, &span);
   entered(&call);
   if (verdict) drop_call(&call, verdict);
-  else recorded(&call, guest->calls->end_span(guest->self, &span, time), BEXT_OP_END_SPAN);
+  else if (!guest->recorder) recorded(&call, guest->calls->end_span(guest->self, &span, time), BEXT_OP_END_SPAN);
   return close_call(&call);
 }
 
@@ -382,12 +403,19 @@ bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, vo
   atomic_init(&guest->warned_of_store, false);
   atomic_init(&guest->lost_store, false);
   atomic_init(&guest->knows_memory, false);
-  if (calls->is_trusted) bext_scope_trust_tracer(scope);
   bext_scope_retain(scope);
   guest->scope = scope;
   guest->calls = calls;
   guest->self = self;
   guest->owner = owner;
+  return guest;
+}
+
+bext_guest *bext_guest_recording_new(bext_scope *scope, bext_recorder_tracer *tracer, bext_guest_owner owner) {
+  bext_guest *guest = bext_guest_new(scope, bext_recorder_tracer_calls(), tracer, owner);
+  if (!guest) return NULL;
+  guest->recorder = tracer;
+  bext_scope_record_into(scope, bext_recorder_tracer_recorder(tracer));
   return guest;
 }
 

@@ -66,7 +66,7 @@ typedef struct { size_t extern_size, extern_of, memory_size, func_size, types_si
 bext_layouts bext_wasmtime_layouts(void);
 void bext_set_wasmtime_functions(void *const *functions, size_t count);
 
-typedef struct bext_finished { struct bext_finished *next; uint64_t payload_bytes; size_t size; uint8_t bytes[]; } bext_finished;
+typedef struct bext_finished { struct bext_finished *next; uint64_t payload_bytes; size_t size; uint8_t bytes[]; ...; } bext_finished;
 typedef struct { bext_finished *first; bext_finished *last; uint64_t count; uint64_t payload_bytes; } bext_batch;
 bext_batch bext_batch_cut(bext_batch *from, uint64_t at_most_spans, uint64_t at_most_bytes);
 void bext_finished_free(bext_finished *first);

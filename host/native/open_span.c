@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "packed_attributes.h"
 #include "packing.h"
 
 /* Bytes that grow at their end. */
@@ -13,6 +12,8 @@ typedef struct buffer {
   uint32_t used;
   uint32_t room;
 } buffer;
+
+#define USUAL_FIXED_BYTES 192
 
 struct bext_open_span {
   bext_handle_parts handle;
@@ -31,6 +32,8 @@ struct bext_open_span {
   bext_text status_message; /* owned */
   uint32_t status_code;
   bool status_is_verdict;
+  bext_span_owners owners;
+  uint32_t fixed_room;
   uint32_t trace_state_at; /* in the fixed fields */
   uint32_t trace_state_length;
   uint32_t fixed_size;
@@ -128,10 +131,22 @@ static void init(bext_open_span *span) {
   bext_packed_attributes_init(&span->attributes);
 }
 
-bext_open_span *bext_open_span_new(const bext_start_call *start, const bext_span_origin *origin) {
-  bext_open_span *span = malloc(sizeof *span + (size_t)size_fixed(start, origin));
+/* Memory for a span whose fixed fields take so much: that of an earlier one, where it is large enough. */
+static bext_open_span *make_memory(bext_open_span *memory, uint64_t fixed_size) {
+  if (memory && memory->fixed_room >= fixed_size) return memory;
+  free(memory);
+  uint64_t room = fixed_size < USUAL_FIXED_BYTES ? USUAL_FIXED_BYTES : fixed_size;
+  if (room > UINT32_MAX) return NULL;
+  memory = malloc(sizeof *memory + (size_t)room);
+  if (!memory) return NULL;
+  memory->fixed_room = (uint32_t)room;
+  init(memory);
+  return memory;
+}
+
+bext_open_span *bext_open_span_new(const bext_start_call *start, const bext_span_origin *origin, bext_open_span *memory) {
+  bext_open_span *span = make_memory(memory, size_fixed(start, origin));
   if (!span) return NULL;
-  init(span);
   span->handle = origin->handle;
   span->clock_offset = origin->clock_offset;
   span->start_time = start->start_time_unix_nanos;
@@ -145,13 +160,20 @@ bext_open_span *bext_open_span_new(const bext_start_call *start, const bext_span
 
 static void free_text(bext_text text) { free((void *)(uintptr_t)text.bytes); }
 
-void bext_open_span_free(bext_open_span *span) {
+void bext_open_span_empty(bext_open_span *span) {
   bext_packed_attributes_clear(&span->attributes);
-  free(span->events.bytes);
-  free(span->links.bytes);
-  free_text(span->status_message);
+  if (span->events.bytes) free(span->events.bytes);
+  if (span->links.bytes) free(span->links.bytes);
+  if (span->status_message.bytes) free_text(span->status_message);
+  init(span);
+}
+
+void bext_open_span_free(bext_open_span *span) {
+  bext_open_span_empty(span);
   free(span);
 }
+
+bext_span_owners *bext_open_span_owners(bext_open_span *span) { return &span->owners; }
 
 const bext_handle_parts *bext_open_span_handle(const bext_open_span *span) { return &span->handle; }
 
@@ -167,27 +189,43 @@ static bool span_fits(const bext_open_span *span, uint64_t given_back, uint64_t 
   return payload_bytes <= given_back || span->payload_bytes - given_back + payload_bytes <= limits->span_bytes;
 }
 
-static bext_verdict set_guest_attribute(bext_open_span *span, const bext_attribute_view *attribute, const bext_limits *limits) {
+bext_packed_slot *bext_open_span_find_attribute(bext_open_span *span, bext_text key) {
+  return bext_packed_attributes_get(&span->attributes, key);
+}
+
+static bext_verdict set_guest_attribute(bext_open_span *span, const bext_attribute_view *attribute, const bext_limits *limits,
+                                        bext_packed_slot **slot) {
   uint64_t size = bext_size_value(&attribute->value);
   uint64_t payload_bytes = bext_size_text(attribute->key.length) + size;
-  bext_packed_slot *slot = bext_packed_attributes_get(&span->attributes, attribute->key);
-  uint64_t given_back = slot ? slot->guest_bytes : 0;
+  uint64_t given_back = *slot ? (*slot)->guest_bytes : 0;
   if (!given_back && span->guest_attributes >= limits->span_attributes) return BEXT_DROP_ATTRIBUTE_LIMIT;
   if (!span_fits(span, given_back, payload_bytes, limits)) return BEXT_DROP_MEMORY_LIMIT;
-  slot = bext_packed_attributes_set(&span->attributes, slot, attribute, size);
-  if (!slot) return BEXT_DROP_MEMORY_LIMIT;
-  slot->guest_bytes = payload_bytes;
+  bext_packed_slot *set = bext_packed_attributes_set(&span->attributes, *slot, attribute, size);
+  if (!set) return BEXT_DROP_MEMORY_LIMIT;
+  set->guest_bytes = payload_bytes;
   span->payload_bytes += payload_bytes - given_back;
   span->guest_attributes += !given_back;
+  *slot = set;
   return 0;
 }
 
-bext_verdict bext_open_span_set_attribute(bext_open_span *span, const bext_attribute_view *attribute, const bext_limits *limits) {
-  bool is_host = bext_is_reserved_key(attribute->key);
-  bext_verdict verdict =
-      is_host ? bext_open_span_set_host_attribute(span, attribute) : set_guest_attribute(span, attribute, limits);
+bext_verdict bext_open_span_set_guest_attribute(bext_open_span *span, const bext_attribute_view *attribute, const bext_limits *limits,
+                                                bext_packed_slot **slot) {
+  bext_verdict verdict = set_guest_attribute(span, attribute, limits, slot);
   span->dropped_attributes += verdict != 0;
   return verdict;
+}
+
+static bext_verdict set_host_attribute(bext_open_span *span, const bext_attribute_view *attribute) {
+  bext_verdict verdict = bext_open_span_set_host_attribute(span, attribute);
+  span->dropped_attributes += verdict != 0;
+  return verdict;
+}
+
+bext_verdict bext_open_span_set_attribute(bext_open_span *span, const bext_attribute_view *attribute, const bext_limits *limits) {
+  if (bext_is_reserved_key(attribute->key)) return set_host_attribute(span, attribute);
+  bext_packed_slot *slot = bext_open_span_find_attribute(span, attribute->key);
+  return bext_open_span_set_guest_attribute(span, attribute, limits, &slot);
 }
 
 bext_verdict bext_open_span_set_host_attribute(bext_open_span *span, const bext_attribute_view *attribute) {
@@ -326,14 +364,13 @@ static void put_finished(uint8_t *at, const bext_open_span *span, uint64_t end_t
   bext_put_uint(at, span->dropped_links);
 }
 
-bext_finished *bext_open_span_finish(bext_open_span *span, uint64_t end_time_unix_nanos) {
+bext_finished *bext_open_span_finish(bext_open_span *span, uint64_t end_time_unix_nanos, bext_finished_memory *memory) {
   uint64_t end_time = end_time_unix_nanos < span->start_time ? span->start_time : end_time_unix_nanos;
   uint64_t size = size_finished(span, end_time);
-  bext_finished *finished = malloc(sizeof *finished + (size_t)size);
+  bext_finished *finished = bext_finished_new(memory, size);
   if (!finished) return NULL;
   finished->next = NULL;
   finished->payload_bytes = span->payload_bytes + span->host_bytes;
-  finished->size = (size_t)size;
   put_finished(finished->bytes, span, end_time);
   return finished;
 }

@@ -95,7 +95,7 @@ static bext_packed_slot *add_slot(bext_packed_attributes *table, bext_text key, 
   if (table->numbers && !bext_key_map_add(table->numbers, key, table->count)) return NULL;
   bext_packed_slot *slot = &table->slots[table->count++];
   uint8_t *at = bext_put_text(table->bytes + table->used, key);
-  *slot = (bext_packed_slot){table->used, key.length, (uint32_t)(at - table->bytes), (uint32_t)value_size, 0};
+  *slot = (bext_packed_slot){table->used, key.length, (uint32_t)(at - table->bytes), (uint32_t)value_size, 0, 0};
   table->used = slot->value_at + slot->value_size;
   return slot;
 }

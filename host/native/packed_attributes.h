@@ -21,6 +21,7 @@ typedef struct bext_packed_slot {
   uint32_t value_at;
   uint32_t value_size;
   uint64_t guest_bytes; /* for the owner: what the attribute weighs, 0 where only the host set it */
+  uint64_t scope_bytes; /* for the scope that holds the span: what it charged for it, 0 where it charged nothing */
 } bext_packed_slot;
 
 /* It must not be copied or moved. */

@@ -49,3 +49,7 @@ bool bext_random_id(uint64_t *out) {
   } while (*out == 0);
   return true;
 }
+
+bool bext_random_handle(bext_handle_parts *out) {
+  return bext_random_id(&out->trace_id_hi) && bext_random_id(&out->trace_id_lo) && bext_random_id(&out->span_id);
+}

@@ -2,8 +2,8 @@
  * recorder.h - the recorder: makes ids, stamps times, keeps open spans, and hands out the finished ones. It runs without the
  * interpreter and never calls it.
  *
- * Open spans stand in shards, each behind a lock of its own, so that threads with different spans seldom meet. No lock is held while
- * another is taken, except round a fork.
+ * Open spans stand in shards, each behind a lock of its own, so that threads with different spans seldom meet. The queue's lock may be
+ * taken while a shard's is held; no shard's is taken while one of these is held, except round a fork.
  */
 #ifndef BEXT_RECORDER_H
 #define BEXT_RECORDER_H
@@ -50,12 +50,9 @@ void bext_recorder_count_drops(bext_recorder *recorder, bext_verdict reason, uin
 void bext_recorder_count_unsampled(bext_recorder *recorder);
 void bext_recorder_counters_of(bext_recorder *recorder, bext_recorder_counters *out);
 
-/* The whole of a call of start_span: decides over sampling, makes the handle, which is INVALID where there is no span. */
-bext_handle_parts bext_recorder_start(bext_recorder *recorder, const bext_start_call *span, bext_text scope_name, bext_text scope_version);
-
 /*
- * The part of it after sampling: a span in this trace, without links; `attributes` and `links` give their dropped counts alone.
- * `payload_bytes`: what it weighs without attributes.
+ * Starts a span in this trace, sampled, without links; `attributes` and `links` give their dropped counts alone. `payload_bytes`: what
+ * it weighs without attributes. Gives its handle, which is INVALID where there is no span.
  */
 bext_handle_parts bext_recorder_open(bext_recorder *recorder, const bext_start_call *span, bext_text scope_name, bext_text scope_version,
                                      uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t payload_bytes);
@@ -69,6 +66,9 @@ bool bext_recorder_add_event(bext_recorder *recorder, const bext_handle_parts *h
 /* Ends it, at a time or, with 0, now. */
 bool bext_recorder_end(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t end_time_unix_nanos);
 bool bext_recorder_add_dropped(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t attributes, uint64_t events);
+
+/* A scope lets go of a span that it held; where the span is open it stays so. */
+void bext_recorder_let_go_of(bext_recorder *recorder, bext_open_span *span);
 
 /* The host's own facts, outside the limits. */
 bool bext_recorder_set_host_attribute(bext_recorder *recorder, const bext_handle_parts *handle, const bext_attribute_view *attribute);

@@ -2,8 +2,8 @@
  * scope.h - one plugin instance: the spans that it may touch, the parents that it may name, what its open spans weigh, and its
  * counters (ABI.md, "Limits", "Ownership", "Drop reasons").
  *
- * Every function locks the scope for its own time and calls nobody, so that none can wait for another. Nothing that a function
- * returns points into the scope.
+ * Every function locks the scope for its own time and calls nobody but a recorder in C, so that none can wait for another. Nothing that
+ * a function returns points into the scope.
  */
 #ifndef BEXT_SCOPE_H
 #define BEXT_SCOPE_H
@@ -48,6 +48,7 @@ typedef struct bext_visit {
 } bext_visit;
 
 typedef struct bext_scope bext_scope;
+typedef struct bext_recorder bext_recorder;
 
 /* A scope with one reference, NULL where there is no memory. */
 bext_scope *bext_scope_new(const bext_limits *limits, enum bext_remote_parents policy);
@@ -67,8 +68,11 @@ enum bext_remote_parents bext_scope_policy(const bext_scope *scope);
 void bext_scope_hold_for_fork(bext_scope *scope);
 void bext_scope_let_go_after_fork(bext_scope *scope);
 
-/* The tracer takes whatever it is given: what it will be given counts as recorded at once. */
-void bext_scope_trust_tracer(bext_scope *scope);
+/*
+ * The tracer is this recorder, which the scope shares from now on. It takes whatever it is given: what it will be given counts as
+ * recorded at once. The calls that start, end and set attributes then go through recording.h.
+ */
+void bext_scope_record_into(bext_scope *scope, bext_recorder *recorder);
 
 /* Counting. */
 void bext_scope_count_recorded(bext_scope *scope, enum bext_operation operation);
