@@ -27,14 +27,11 @@
 /* Memory that several finished spans share; it goes with the last of them. */
 typedef struct bext_chunk bext_chunk;
 
-typedef struct bext_finished bext_finished;
-struct bext_finished {
-  bext_finished *next;
-  bext_chunk *chunk;      /* NULL where the span has its memory for itself */
-  uint64_t payload_bytes; /* what the span weighs */
+typedef struct bext_finished {
+  bext_chunk *chunk; /* NULL where the span has its memory for itself */
   size_t size;
   uint8_t bytes[];
-};
+} bext_finished;
 
 /*
  * Where spans that end one after the other get their memory: one behind the other in a chunk, so that it takes one allocation for many
@@ -52,35 +49,47 @@ bext_finished *bext_finished_new(bext_finished_memory *memory, uint64_t size);
 /* Lets go of the chunk that is being filled. */
 void bext_finished_memory_close(bext_finished_memory *memory);
 
-/* Spans that are handed over together, in the order in which they ended. All zeros is none. */
-typedef struct bext_batch {
-  bext_finished *first;
-  bext_finished *last;
+void bext_finished_free(bext_finished *span);
+
+/*
+ * Spans in the order in which they ended, in blocks. They are not linked themselves: whoever puts, counts or cuts them touches no span,
+ * and so none that is in another processor's cache, or in none any more. All zeros is none.
+ */
+typedef struct bext_block bext_block;
+typedef struct bext_waiting {
+  bext_block *first;
+  bext_block *last;
   uint64_t count;
   uint64_t payload_bytes;
-} bext_batch;
+} bext_waiting;
 
-/* A bounded queue. It is linked from the newest on: a thread that puts a span touches no span of another thread's. */
+/* A bounded queue of such spans. */
 typedef struct bext_queue {
   bext_lock lock;
-  bext_finished *newest;
-  uint64_t count;
-  uint64_t payload_bytes;
+  bext_waiting waiting;
   uint64_t at_most_spans;
   uint64_t at_most_bytes;
 } bext_queue;
 
 void bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes);
 
-/* Takes a span over; false where it does not fit, it is then still the caller's. */
-bool bext_queue_put(bext_queue *queue, bext_finished *span);
+/* Takes a span over, with what it weighs; false where it does not fit, it is then still the caller's. */
+bool bext_queue_put(bext_queue *queue, bext_finished *span, uint64_t payload_bytes);
 uint64_t bext_queue_count(bext_queue *queue);
 /* Takes out all that waits. */
-bext_batch bext_queue_take(bext_queue *queue);
+bext_waiting bext_queue_take(bext_queue *queue);
+void bext_waiting_free(bext_waiting *waiting);
 
-/* Cuts off a batch of its first spans: as many as fit, and one at least. */
-bext_batch bext_batch_cut(bext_batch *from, uint64_t at_most_spans, uint64_t at_most_bytes);
-/* Frees a chain of spans. */
-void bext_finished_free(bext_finished *first);
+/* Spans that are handed over together, in the order in which they ended. */
+typedef struct bext_batch {
+  uint64_t count;
+  uint64_t payload_bytes;
+  bext_finished *spans[];
+} bext_batch;
+
+/* Takes out the first spans: as many as fit, and one at least, where there is one. NULL where there is no memory; none is then lost. */
+bext_batch *bext_batch_cut(bext_waiting *from, uint64_t at_most_spans, uint64_t at_most_bytes);
+/* Frees a batch with its spans. */
+void bext_batch_free(bext_batch *batch);
 
 #endif /* BEXT_FINISHED_H */

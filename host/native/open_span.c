@@ -173,6 +173,8 @@ void bext_open_span_free(bext_open_span *span) {
   free(span);
 }
 
+uint64_t bext_open_span_weight(const bext_open_span *span) { return span->payload_bytes + span->host_bytes; }
+
 bext_span_owners *bext_open_span_owners(bext_open_span *span) { return &span->owners; }
 
 const bext_handle_parts *bext_open_span_handle(const bext_open_span *span) { return &span->handle; }
@@ -195,12 +197,11 @@ bext_packed_slot *bext_open_span_find_attribute(bext_open_span *span, bext_text 
 
 static bext_verdict set_guest_attribute(bext_open_span *span, const bext_attribute_view *attribute, const bext_limits *limits,
                                         bext_packed_slot **slot) {
-  uint64_t size = bext_size_value(&attribute->value);
-  uint64_t payload_bytes = bext_size_text(attribute->key.length) + size;
+  uint64_t payload_bytes = bext_packed_pair_size(attribute);
   uint64_t given_back = *slot ? (*slot)->guest_bytes : 0;
   if (!given_back && span->guest_attributes >= limits->span_attributes) return BEXT_DROP_ATTRIBUTE_LIMIT;
   if (!span_fits(span, given_back, payload_bytes, limits)) return BEXT_DROP_MEMORY_LIMIT;
-  bext_packed_slot *set = bext_packed_attributes_set(&span->attributes, *slot, attribute, size);
+  bext_packed_slot *set = bext_packed_attributes_set(&span->attributes, *slot, attribute, payload_bytes);
   if (!set) return BEXT_DROP_MEMORY_LIMIT;
   set->guest_bytes = payload_bytes;
   span->payload_bytes += payload_bytes - given_back;
@@ -229,10 +230,10 @@ bext_verdict bext_open_span_set_attribute(bext_open_span *span, const bext_attri
 }
 
 bext_verdict bext_open_span_set_host_attribute(bext_open_span *span, const bext_attribute_view *attribute) {
-  uint64_t size = bext_size_value(&attribute->value);
+  uint64_t pair_size = bext_packed_pair_size(attribute);
   bext_packed_slot *slot = bext_packed_attributes_get(&span->attributes, attribute->key);
-  if (!bext_packed_attributes_set(&span->attributes, slot, attribute, size)) return BEXT_DROP_MEMORY_LIMIT;
-  span->host_bytes += bext_size_text(attribute->key.length) + size;
+  if (!bext_packed_attributes_set(&span->attributes, slot, attribute, pair_size)) return BEXT_DROP_MEMORY_LIMIT;
+  span->host_bytes += pair_size;
   return 0;
 }
 
@@ -369,8 +370,6 @@ bext_finished *bext_open_span_finish(bext_open_span *span, uint64_t end_time_uni
   uint64_t size = size_finished(span, end_time);
   bext_finished *finished = bext_finished_new(memory, size);
   if (!finished) return NULL;
-  finished->next = NULL;
-  finished->payload_bytes = span->payload_bytes + span->host_bytes;
   put_finished(finished->bytes, span, end_time);
   return finished;
 }

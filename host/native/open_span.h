@@ -48,6 +48,8 @@ typedef struct bext_span_owners {
 
 bext_span_owners *bext_open_span_owners(bext_open_span *span);
 
+/* What the guest and the host recorded weighs. */
+uint64_t bext_open_span_weight(const bext_open_span *span);
 const bext_handle_parts *bext_open_span_handle(const bext_open_span *span);
 int64_t bext_open_span_clock_offset(const bext_open_span *span);
 bext_text bext_open_span_trace_state(const bext_open_span *span);

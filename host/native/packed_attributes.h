@@ -47,11 +47,14 @@ void bext_packed_attributes_clear(bext_packed_attributes *table);
 bext_packed_slot *bext_packed_attributes_get(bext_packed_attributes *table, bext_text key);
 
 /*
- * Sets the value of the attribute in `slot`, or adds it where that is NULL, its key being in no slot. `value_size`: what the value takes
- * when it is packed. Gives the slot; NULL where there is no memory, all is then as it was.
+ * Sets the value of the attribute in `slot`, or adds it where that is NULL, its key being in no slot. `pair_size`: see
+ * bext_packed_pair_size. Gives the slot; NULL where there is no memory, all is then as it was.
  */
 bext_packed_slot *bext_packed_attributes_set(bext_packed_attributes *table, bext_packed_slot *slot, const bext_attribute_view *attribute,
-                                             uint64_t value_size);
+                                             uint64_t pair_size);
+
+/* What key and value take when they are packed. */
+uint64_t bext_packed_pair_size(const bext_attribute_view *attribute);
 
 /* The map of all attributes: what it takes, and it itself; `put` gives the place behind it. */
 uint64_t bext_packed_attributes_size(const bext_packed_attributes *table);

@@ -16,8 +16,6 @@ static unsigned uint_width(uint64_t number) {
   return number <= UINT8_MAX ? 1 : number <= UINT16_MAX ? 2 : number <= UINT32_MAX ? 4 : 8;
 }
 
-uint64_t bext_size_uint(uint64_t number) { return 1 + uint_width(number); }
-
 uint8_t *bext_put_uint(uint8_t *at, uint64_t number) {
   switch (uint_width(number)) {
     case 0: *at = (uint8_t)number; return at + 1;
@@ -64,8 +62,6 @@ uint8_t *bext_put_bool(uint8_t *at, bool boolean) {
 }
 
 /* --- Texts and headers ---------------------------------------------------------------------------------------------------------- */
-
-uint64_t bext_size_text(uint64_t length) { return length + (length < 32 ? 1 : length <= UINT8_MAX ? 2 : length <= UINT16_MAX ? 3 : 5); }
 
 uint8_t *bext_put_raw(uint8_t *at, const uint8_t *bytes, uint64_t size) {
   if (size) memcpy(at, bytes, (size_t)size);

@@ -46,7 +46,8 @@ void bext_recorder_forget_spans(bext_recorder *recorder) {
     forget_open(&recorder->shards[i]);
     bext_lock_let_go(&recorder->shards[i].lock);
   }
-  bext_finished_free(bext_queue_take(&recorder->finished).first);
+  bext_waiting waiting = bext_queue_take(&recorder->finished);
+  bext_waiting_free(&waiting);
 }
 
 void bext_recorder_release(bext_recorder *recorder) {
@@ -113,7 +114,7 @@ uint64_t bext_recorder_open_spans(bext_recorder *recorder) {
 
 uint64_t bext_recorder_queued_spans(bext_recorder *recorder) { return bext_queue_count(&recorder->finished); }
 
-bext_batch bext_recorder_take(bext_recorder *recorder) { return bext_queue_take(&recorder->finished); }
+bext_waiting bext_recorder_take(bext_recorder *recorder) { return bext_queue_take(&recorder->finished); }
 
 /* --- Open spans -------------------------------------------------------------------------------------------------------------------- */
 
@@ -221,7 +222,7 @@ void bext_end_held(bext_recorder *recorder, bext_held_span held, uint64_t end_ti
   bext_finished *finished = bext_open_span_finish(held.span, end_time, memory);
   if (!finished) {
     verdict = BEXT_DROP_MEMORY_LIMIT;
-  } else if (!bext_queue_put(&recorder->finished, finished)) {
+  } else if (!bext_queue_put(&recorder->finished, finished, bext_open_span_weight(held.span))) {
     bext_finished_free(finished);
     verdict = BEXT_DROP_QUEUE_FULL;
   }

@@ -80,6 +80,6 @@ bool bext_recorder_is_open(bext_recorder *recorder, const bext_handle_parts *han
 uint64_t bext_recorder_now(bext_recorder *recorder, const bext_handle_parts *handle);
 
 /* Takes out all finished spans. */
-bext_batch bext_recorder_take(bext_recorder *recorder);
+bext_waiting bext_recorder_take(bext_recorder *recorder);
 
 #endif /* BEXT_RECORDER_H */
