@@ -44,13 +44,20 @@ static bext_finished *alone(uint64_t size) {
   return span;
 }
 
-/* NULL where the span does not fit into a chunk that is worth beginning. */
+/* What a span takes in a chunk. */
+static uint64_t room_for(uint64_t size) {
+  uint64_t unrounded = sizeof(bext_finished) + size + _Alignof(bext_finished) - 1;
+  return unrounded - unrounded % _Alignof(bext_finished);
+}
+
+/* NULL where the span is too large to share a chunk. */
 static bext_finished *in_chunk(bext_finished_memory *memory, uint64_t size) {
-  uint64_t needed = (sizeof(bext_finished) + size + _Alignof(bext_finished) - 1) / _Alignof(bext_finished) * _Alignof(bext_finished);
+  uint64_t needed = room_for(size);
   if (needed > SMALLEST_CHUNK / 2) return NULL;
   if ((!memory->chunk || memory->room - memory->used < needed) && !begin_chunk(memory)) return NULL;
   bext_finished *span = (void *)(memory->chunk->bytes + memory->used);
   span->chunk = memory->chunk;
+  memory->last = memory->used;
   memory->used += (uint32_t)needed;
   memory->spans++;
   return span;
@@ -58,9 +65,12 @@ static bext_finished *in_chunk(bext_finished_memory *memory, uint64_t size) {
 
 bext_finished *bext_finished_new(bext_finished_memory *memory, uint64_t size) {
   bext_finished *span = memory ? in_chunk(memory, size) : NULL;
-  if (!span) span = alone(size);
-  if (span) span->size = (size_t)size;
-  return span;
+  return span ? span : alone(size);
+}
+
+void bext_finished_trim(bext_finished_memory *memory, bext_finished *span, size_t size) {
+  span->size = size;
+  if (span->chunk) memory->used = memory->last + (uint32_t)room_for(size);
 }
 
 void bext_finished_free(bext_finished *span) {

@@ -39,13 +39,16 @@ typedef struct bext_finished {
  */
 typedef struct bext_finished_memory {
   bext_chunk *chunk; /* the one that is being filled, or NULL */
+  uint32_t last; /* where the span stands that was made last */
   uint32_t used;
   uint32_t room;
   uint32_t spans;
 } bext_finished_memory;
 
-/* Room for a span of so many bytes; `memory` may be NULL. NULL where there is none. `size` and `chunk` are set. */
+/* Room for a span of so many bytes; `memory` may be NULL. NULL where there is none. */
 bext_finished *bext_finished_new(bext_finished_memory *memory, uint64_t size);
+/* Sets the size of the span that was made last, and gives back what it does not need. */
+void bext_finished_trim(bext_finished_memory *memory, bext_finished *span, size_t size);
 /* Lets go of the chunk that is being filled. */
 void bext_finished_memory_close(bext_finished_memory *memory);
 

@@ -158,10 +158,6 @@ bext_packed_slot *bext_packed_attributes_set(bext_packed_attributes *table, bext
 
 /* --- The map ------------------------------------------------------------------------------------------------------------------- */
 
-uint64_t bext_packed_attributes_size(const bext_packed_attributes *table) {
-  return bext_size_map(table->count) + table->used - table->dead_bytes;
-}
-
 uint8_t *bext_packed_attributes_put(uint8_t *at, const bext_packed_attributes *table) {
   at = bext_put_map(at, table->count);
   if (!table->dead_bytes) return bext_put_raw(at, table->bytes, table->used);

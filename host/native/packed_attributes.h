@@ -56,8 +56,7 @@ bext_packed_slot *bext_packed_attributes_set(bext_packed_attributes *table, bext
 /* What key and value take when they are packed. */
 uint64_t bext_packed_pair_size(const bext_attribute_view *attribute);
 
-/* The map of all attributes: what it takes, and it itself; `put` gives the place behind it. */
-uint64_t bext_packed_attributes_size(const bext_packed_attributes *table);
+/* Writes the map of all attributes, and gives the place behind it. It takes no more than a header and `used` bytes. */
 uint8_t *bext_packed_attributes_put(uint8_t *at, const bext_packed_attributes *table);
 
 #endif /* BEXT_PACKED_ATTRIBUTES_H */

@@ -28,7 +28,12 @@ uint64_t bext_size_attributes(const bext_attribute_view *items, uint32_t count);
 
 uint8_t *bext_put_nil(uint8_t *at);
 uint8_t *bext_put_bool(uint8_t *at, bool boolean);
-uint8_t *bext_put_uint(uint8_t *at, uint64_t number);
+uint8_t *bext_put_large_uint(uint8_t *at, uint64_t number); /* not below 128 */
+static inline uint8_t *bext_put_uint(uint8_t *at, uint64_t number) {
+  if (number >= 0x80) return bext_put_large_uint(at, number);
+  *at = (uint8_t)number;
+  return at + 1;
+}
 uint8_t *bext_put_text(uint8_t *at, bext_text text);
 uint8_t *bext_put_array(uint8_t *at, uint64_t count);
 uint8_t *bext_put_map(uint8_t *at, uint64_t count);

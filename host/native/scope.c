@@ -42,6 +42,7 @@ void bext_scope_release(bext_scope *scope) {
   bext_scope_free_spares(scope);
   bext_finished_memory_close(&scope->finished);
   bext_handle_map_clear(&scope->open);
+  bext_handle_ring_clear(&scope->ended_in_recorder);
   bext_recent_handles_clear(&scope->ended);
   bext_recent_handles_clear(&scope->granted);
   if (scope->recorder) bext_recorder_release(scope->recorder);
@@ -69,6 +70,8 @@ static void count(bext_scope *scope, uint64_t *counter, uint64_t number) {
 void bext_scope_record_into(bext_scope *scope, bext_recorder *recorder) {
   bext_recorder_retain(recorder);
   scope->recorder = recorder;
+  uint64_t at_most = scope->limits.scope_ended_parents;
+  if (at_most <= BEXT_LARGEST_RING) scope->ended_in_recorder.at_most = (uint32_t)at_most;
 }
 
 void bext_scope_count_recorded(bext_scope *scope, enum bext_operation operation) {
@@ -131,7 +134,8 @@ size_t bext_scope_open_spans(bext_scope *scope) {
 
 bool bext_scope_is_known_parent(bext_scope *scope, const bext_handle_parts *handle) {
   bext_scope_lock(scope);
-  bool is_known = bext_handle_map_get(&scope->open, handle) || bext_recent_handles_has(&scope->ended, handle) ||
+  bool is_known = bext_handle_map_get(&scope->open, handle) || bext_handle_ring_has(&scope->ended_in_recorder, handle) ||
+                  bext_recent_handles_has(&scope->ended, handle) ||
                   bext_recent_handles_has(&scope->granted, handle) || bext_scope_is_current(scope, handle);
   bext_scope_unlock(scope);
   return is_known;
@@ -254,6 +258,7 @@ void bext_scope_grant(bext_scope *scope, const bext_handle_parts *handle) {
 void bext_scope_close(bext_scope *scope) {
   bext_scope_lock(scope);
   scope->is_closed = true;
+  bext_handle_ring_clear(&scope->ended_in_recorder);
   bext_recent_handles_clear(&scope->ended);
   bext_recent_handles_clear(&scope->granted);
   bext_scope_free_spares(scope);

@@ -154,6 +154,8 @@ bext_tracked_span *bext_scope_take(bext_scope *scope, const bext_handle_parts *h
 
 bext_tracked_span *bext_scope_take_ended(bext_scope *scope, const bext_handle_parts *handle) {
   bext_tracked_span *tracked = bext_scope_take(scope, handle);
-  if (tracked) bext_recent_handles_add(&scope->ended, handle);
+  if (!tracked) return NULL;
+  if (scope->ended_in_recorder.at_most) bext_handle_ring_add(&scope->ended_in_recorder, handle);
+  else bext_recent_handles_add(&scope->ended, handle);
   return tracked;
 }

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "handle_map.h"
+#include "handle_ring.h"
 #include "key_map.h"
 #include "lock.h"
 #include "open_span.h"
@@ -54,7 +55,8 @@ struct bext_scope {
   bext_open_span *spare_memory[BEXT_SPARE_SPANS]; /* of spans that have ended, for those that the recorder makes next */
   unsigned spare_memory_count;
   bext_finished_memory finished; /* of the spans that end here */
-  bext_recent_handles ended;
+  bext_handle_ring ended_in_recorder; /* of a scope with a recorder and an ordinary limit */
+  bext_recent_handles ended;          /* of any other: a tracer may give a handle again that has ended */
   bext_recent_handles granted;
   bext_counters counters;
 };
