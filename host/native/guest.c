@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "caller.h"
+#include "hot.h"
 #include "recording.h"
 
 struct bext_guest {
@@ -43,7 +44,7 @@ static void recorded(host_call *call, enum bext_answer answer, enum bext_operati
 
 /* --- Opening and closing a call -------------------------------------------------------------------------------------------- */
 
-static void open_call(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint32_t payload_bytes) {
+BEXT_INLINE void open_call(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint32_t payload_bytes) {
   call->guest = guest;
   call->must_stop = false;
   bext_caller_open(&call->caller, caller);
@@ -55,7 +56,7 @@ static void open_call(host_call *call, bext_guest *guest, void *caller, enum bex
 }
 
 /* The same for a call that brings a payload or gives a handle back. */
-static void open_with_memory(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint32_t payload_bytes) {
+BEXT_INLINE void open_with_memory(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint32_t payload_bytes) {
   bool knows_memory = atomic_load_explicit(&guest->knows_memory, memory_order_acquire);
   open_call(call, guest, caller, operation, payload_bytes);
   bext_caller_find_memory(&call->caller, caller, knows_memory ? &guest->memory : NULL);
@@ -68,7 +69,7 @@ static void lose_store(void *env) {
 }
 
 /* Notes what the first call shows; there is only one. */
-static void begin(bext_guest *guest, const bext_caller *caller) {
+BEXT_COLD static void begin(bext_guest *guest, const bext_caller *caller) {
   atomic_store(&guest->has_fuel, bext_caller_meters_fuel(caller));
   atomic_fetch_add(&guest->references, 1);
   bext_caller_watch_store(caller, guest, lose_store);
@@ -77,12 +78,14 @@ static void begin(bext_guest *guest, const bext_caller *caller) {
   atomic_store_explicit(&guest->knows_memory, true, memory_order_release);
 }
 
+BEXT_COLD static void charge_fuel(const host_call *call) {
+  bext_caller_charge_fuel(&call->caller, BEXT_FUEL_PER_CALL + call->visit.payload_bytes);
+}
+
 /* The scope has seen the call. */
-static void entered(const host_call *call) {
+BEXT_INLINE void entered(const host_call *call) {
   if (call->visit.is_first) begin(call->guest, &call->caller);
-  if (atomic_load_explicit(&call->guest->has_fuel, memory_order_relaxed)) {
-    bext_caller_charge_fuel(&call->caller, BEXT_FUEL_PER_CALL + call->visit.payload_bytes);
-  }
+  if (atomic_load_explicit(&call->guest->has_fuel, memory_order_relaxed)) charge_fuel(call);
 }
 
 /* Begins a call that is not on a span. */
@@ -92,7 +95,7 @@ static bext_verdict enter(host_call *call) {
   return verdict;
 }
 
-static void ignore(host_call *call) {
+BEXT_COLD static void ignore(host_call *call) {
   bext_scope_enter_ignored(call->guest->scope, &call->visit);
   entered(call);
 }
@@ -104,7 +107,7 @@ static bext_verdict read_payload(const host_call *call, uint32_t offset, uint32_
 }
 
 /* Counts why a call is dropped; a store that is not the scope's is told of once. */
-static void drop_call(host_call *call, bext_verdict verdict) {
+BEXT_COLD static void drop_call(host_call *call, bext_verdict verdict) {
   bext_guest *guest = call->guest;
   bext_scope_count_drop(guest->scope, verdict);
   if (verdict != BEXT_DROP_WRONG_STORE || atomic_exchange(&guest->warned_of_store, true)) return;
@@ -175,7 +178,7 @@ static bext_verdict hand_start(host_call *call, bext_start_call *span, bext_hand
 }
 
 /* Step 6: trims. `link`: the one that stands for a remote parent, or NULL. */
-static bext_verdict trim_and_hand(host_call *call, const bext_span_start_view *view, const bext_kept_link *link, bext_start_call *span,
+BEXT_COLD static bext_verdict trim_and_hand(host_call *call, const bext_span_start_view *view, const bext_kept_link *link, bext_start_call *span,
                                   bext_handle_parts *out) {
   bext_scope *scope = call->guest->scope;
   const bext_limits *limits = bext_scope_limits(scope);
@@ -243,7 +246,7 @@ static void refuse(host_call *call, bext_verdict why) {
   if (!call->visit.refusal) call->visit.refusal = why;
 }
 
-static bext_verdict charge_and_set(host_call *call, const bext_handle_parts *span, const bext_attribute_view *view) {
+BEXT_COLD static bext_verdict charge_and_set(host_call *call, const bext_handle_parts *span, const bext_attribute_view *view) {
   bext_guest *guest = call->guest;
   bext_verdict verdict = bext_scope_charge_attribute(guest->scope, &call->visit, span, view->key);
   entered(call);
@@ -251,7 +254,7 @@ static bext_verdict charge_and_set(host_call *call, const bext_handle_parts *spa
   return verdict;
 }
 
-static bext_verdict set_attribute(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
+BEXT_INLINE bext_verdict set_attribute(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
   bext_guest *guest = call->guest;
   bext_attribute_view view;
   view.key = (bext_text){NULL, 0};
@@ -308,13 +311,13 @@ static bool is_of_payload(bext_verdict verdict) {
 }
 
 /* What is dropped of such a span counts on the span, too, where back-ends have a field for it. */
-static void note_dropped(host_call *call, const bext_handle_parts *span) {
+BEXT_COLD static void note_dropped(host_call *call, const bext_handle_parts *span) {
   if (call->visit.operation == BEXT_OP_SET_STATUS) return;
   bool is_event = call->visit.operation == BEXT_OP_ADD_EVENT;
   is_taken(call, call->guest->calls->add_dropped(call->guest->self, span, !is_event, is_event));
 }
 
-static void *record(void *env, void *caller, const bext_wasm_value *values, enum bext_operation operation, record_function *function) {
+BEXT_INLINE void *record(void *env, void *caller, const bext_wasm_value *values, enum bext_operation operation, record_function *function) {
   host_call call;
   bext_payload payload;
   bext_handle_parts span = handle_of(values);
