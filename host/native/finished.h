@@ -1,5 +1,5 @@
 /*
- * finished.h - a span that has ended, packed into one piece of memory, and the queue in which such spans wait for a flush.
+ * finished.h - a span that has ended, packed into one piece of memory.
  *
  * The bytes are msgpack, an array of BEXT_FINISHED_FIELDS items in this order:
  *
@@ -19,8 +19,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "lock.h"
 
 #define BEXT_FINISHED_FIELDS 18
 
@@ -53,46 +51,5 @@ void bext_finished_trim(bext_finished_memory *memory, bext_finished *span, size_
 void bext_finished_memory_close(bext_finished_memory *memory);
 
 void bext_finished_free(bext_finished *span);
-
-/*
- * Spans in the order in which they ended, in blocks. They are not linked themselves: whoever puts, counts or cuts them touches no span,
- * and so none that is in another processor's cache, or in none any more. All zeros is none.
- */
-typedef struct bext_block bext_block;
-typedef struct bext_waiting {
-  bext_block *first;
-  bext_block *last;
-  uint64_t count;
-  uint64_t payload_bytes;
-} bext_waiting;
-
-/* A bounded queue of such spans. */
-typedef struct bext_queue {
-  bext_lock lock;
-  bext_waiting waiting;
-  uint64_t at_most_spans;
-  uint64_t at_most_bytes;
-} bext_queue;
-
-void bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes);
-
-/* Takes a span over, with what it weighs; false where it does not fit, it is then still the caller's. */
-bool bext_queue_put(bext_queue *queue, bext_finished *span, uint64_t payload_bytes);
-uint64_t bext_queue_count(bext_queue *queue);
-/* Takes out all that waits. */
-bext_waiting bext_queue_take(bext_queue *queue);
-void bext_waiting_free(bext_waiting *waiting);
-
-/* Spans that are handed over together, in the order in which they ended. */
-typedef struct bext_batch {
-  uint64_t count;
-  uint64_t payload_bytes;
-  bext_finished *spans[];
-} bext_batch;
-
-/* Takes out the first spans: as many as fit, and one at least, where there is one. NULL where there is no memory; none is then lost. */
-bext_batch *bext_batch_cut(bext_waiting *from, uint64_t at_most_spans, uint64_t at_most_bytes);
-/* Frees a batch with its spans. */
-void bext_batch_free(bext_batch *batch);
 
 #endif /* BEXT_FINISHED_H */

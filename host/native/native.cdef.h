@@ -90,7 +90,7 @@ bool bext_recorder_is_open(bext_recorder *recorder, const bext_handle_parts *han
 uint64_t bext_recorder_now(bext_recorder *recorder, const bext_handle_parts *handle);
 bool bext_recorder_end(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t end_time_unix_nanos);
 bool bext_recorder_add_dropped(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t attributes, uint64_t events);
-bext_waiting bext_recorder_take(bext_recorder *recorder);
+void bext_recorder_take(bext_recorder *recorder, bext_waiting *out);
 
 bext_handle_parts bext_recorder_open_payload(bext_recorder *recorder, uint64_t trace_id_hi, uint64_t trace_id_lo, const uint8_t *payload,
                                              size_t length, const uint8_t *scope_name, uint32_t name_length,

@@ -112,7 +112,7 @@ static void put_fixed(bext_open_span *span, const bext_start_call *start, const 
   at = bext_put_handle(at, &origin->handle);
   at = start->has_parent ? bext_put_handle(at, &start->parent) : bext_put_nil(at);
   at = bext_put_bool(at, start->parent_is_remote);
-  at = bext_put_uint(at, start->start_time_unix_nanos);
+  at = bext_put_uint(at, origin->start_time);
   at = bext_put_text(at, origin->trace_state);
   span->trace_state_at = (uint32_t)(at - span->fixed) - origin->trace_state.length;
   at = bext_put_text(at, origin->scope_name);
@@ -149,7 +149,7 @@ bext_open_span *bext_open_span_new(const bext_start_call *start, const bext_span
   if (!span) return NULL;
   span->handle = origin->handle;
   span->clock_offset = origin->clock_offset;
-  span->start_time = start->start_time_unix_nanos;
+  span->start_time = origin->start_time;
   span->payload_bytes = origin->payload_bytes;
   span->dropped_attributes = start->attributes.dropped;
   span->dropped_links = start->links.dropped;

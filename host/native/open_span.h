@@ -23,6 +23,7 @@ typedef struct bext_span_origin {
   bext_text scope_name;
   bext_text scope_version;
   bext_text trace_state;
+  uint64_t start_time;  /* that of the SpanStart, or of the clock where it has none */
   int64_t clock_offset; /* what its trace's clock adds to the monotonic one, in nanoseconds */
   uint64_t payload_bytes; /* what the SpanStart weighs without its attributes */
 } bext_span_origin;

@@ -16,8 +16,9 @@ bext_recorder *bext_recorder_new(const bext_limits *limits, bext_sampler sampler
   bext_recorder *recorder = aligned_alloc(BEXT_CACHE_LINE, sizeof *recorder);
   if (!recorder) return NULL;
   memset(recorder, 0, sizeof *recorder);
-  bext_queue_init(&recorder->finished, limits->queue_spans, limits->queue_bytes);
+  bext_queue_init(&recorder->queue, limits->queue_spans, limits->queue_bytes);
   atomic_init(&recorder->references, 1);
+  atomic_init(&recorder->scopes, 0);
   recorder->limits = *limits;
   recorder->sampler = sampler;
   return recorder;
@@ -40,13 +41,32 @@ static void forget_open(bext_shard *shard) {
   shard->found = NULL;
 }
 
+static void hold_all(bext_recorder *recorder) {
+  for (unsigned i = 0; i < BEXT_SHARDS; i++) bext_lock_take(&recorder->shards[i].lock);
+}
+
+static void let_go_of_all(bext_recorder *recorder) {
+  for (unsigned i = 0; i < BEXT_SHARDS; i++) bext_lock_let_go(&recorder->shards[i].lock);
+}
+
+void bext_recorder_hold_for_fork(bext_recorder *recorder) { hold_all(recorder); }
+
+void bext_recorder_let_go_after_fork(bext_recorder *recorder) { let_go_of_all(recorder); }
+
+void bext_recorder_take(bext_recorder *recorder, bext_waiting *out) {
+  bext_lane *lanes[BEXT_SHARDS];
+  for (unsigned i = 0; i < BEXT_SHARDS; i++) lanes[i] = &recorder->shards[i].finished;
+  hold_all(recorder);
+  bext_queue_take(&recorder->queue, lanes, out);
+  let_go_of_all(recorder);
+}
+
 void bext_recorder_forget_spans(bext_recorder *recorder) {
-  for (unsigned i = 0; i < BEXT_SHARDS; i++) {
-    bext_lock_take(&recorder->shards[i].lock);
-    forget_open(&recorder->shards[i]);
-    bext_lock_let_go(&recorder->shards[i].lock);
-  }
-  bext_waiting waiting = bext_queue_take(&recorder->finished);
+  hold_all(recorder);
+  for (unsigned i = 0; i < BEXT_SHARDS; i++) forget_open(&recorder->shards[i]);
+  let_go_of_all(recorder);
+  bext_waiting waiting;
+  bext_recorder_take(recorder, &waiting);
   bext_waiting_free(&waiting);
 }
 
@@ -56,15 +76,9 @@ void bext_recorder_release(bext_recorder *recorder) {
   free(recorder);
 }
 
-void bext_recorder_hold_for_fork(bext_recorder *recorder) {
-  for (unsigned i = 0; i < BEXT_SHARDS; i++) bext_lock_take(&recorder->shards[i].lock);
-  bext_lock_take(&recorder->finished.lock);
-}
+bext_shard *bext_recorder_give_shard(bext_recorder *recorder) { return bext_shard_of(recorder, atomic_fetch_add(&recorder->scopes, 1)); }
 
-void bext_recorder_let_go_after_fork(bext_recorder *recorder) {
-  bext_lock_let_go(&recorder->finished.lock);
-  for (unsigned i = 0; i < BEXT_SHARDS; i++) bext_lock_let_go(&recorder->shards[i].lock);
-}
+bext_lock *bext_shard_lock(bext_shard *shard) { return &shard->lock; }
 
 /* --- Counting ------------------------------------------------------------------------------------------------------------------- */
 
@@ -112,9 +126,15 @@ uint64_t bext_recorder_open_spans(bext_recorder *recorder) {
   return open;
 }
 
-uint64_t bext_recorder_queued_spans(bext_recorder *recorder) { return bext_queue_count(&recorder->finished); }
-
-bext_waiting bext_recorder_take(bext_recorder *recorder) { return bext_queue_take(&recorder->finished); }
+uint64_t bext_recorder_queued_spans(bext_recorder *recorder) {
+  uint64_t queued = 0;
+  for (unsigned i = 0; i < BEXT_SHARDS; i++) {
+    bext_lock_take(&recorder->shards[i].lock);
+    queued += recorder->shards[i].finished.count;
+    bext_lock_let_go(&recorder->shards[i].lock);
+  }
+  return queued;
+}
 
 /* --- Open spans -------------------------------------------------------------------------------------------------------------------- */
 
@@ -222,7 +242,7 @@ void bext_end_held(bext_recorder *recorder, bext_held_span held, uint64_t end_ti
   bext_finished *finished = bext_open_span_finish(held.span, end_time, memory);
   if (!finished) {
     verdict = BEXT_DROP_MEMORY_LIMIT;
-  } else if (!bext_queue_put(&recorder->finished, finished, bext_open_span_weight(held.span))) {
+  } else if (!bext_queue_put(&recorder->queue, &held.shard->finished, finished, bext_open_span_weight(held.span))) {
     bext_finished_free(finished);
     verdict = BEXT_DROP_QUEUE_FULL;
   }
@@ -242,10 +262,7 @@ bool bext_recorder_end(bext_recorder *recorder, const bext_handle_parts *handle,
   return bext_let_go(held, 0);
 }
 
-void bext_recorder_let_go_of(bext_recorder *recorder, bext_open_span *span) {
-  bext_shard *shard = bext_shard_of(recorder, bext_open_span_handle(span)->span_id);
-  bext_lock_take(&shard->lock);
+void bext_let_go_of_held(bext_open_span *span) {
   bext_open_span_owners(span)->is_held = false;
   if (!bext_open_span_owners(span)->is_open) bext_open_span_free(span);
-  bext_lock_let_go(&shard->lock);
 }

@@ -2,8 +2,9 @@
  * recorder.h - the recorder: makes ids, stamps times, keeps open spans, and hands out the finished ones. It runs without the
  * interpreter and never calls it.
  *
- * Open spans stand in shards, each behind a lock of its own, so that threads with different spans seldom meet. The queue's lock may be
- * taken while a shard's is held; no shard's is taken while one of these is held, except round a fork.
+ * Open spans stand in shards, each behind a lock of its own. A scope is given a shard, whose lock is then the scope's, too, and which all
+ * spans that its guest starts are of: a host call takes one lock, and threads with different scopes seldom meet. No lock is held while
+ * another is taken, except when all are: round a fork, and to take out what is finished.
  */
 #ifndef BEXT_RECORDER_H
 #define BEXT_RECORDER_H
@@ -11,8 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "finished.h"
+#include "finished_queue.h"
 #include "guest_limits.h"
+#include "lock.h"
 #include "open_span.h"
 #include "tracer_calls.h"
 
@@ -44,6 +46,11 @@ void bext_recorder_hold_for_fork(bext_recorder *recorder);
 void bext_recorder_let_go_after_fork(bext_recorder *recorder);
 void bext_recorder_forget_spans(bext_recorder *recorder);
 
+/* A shard for a scope, which has it for as long as it shares the recorder; and the lock that guards both. */
+typedef struct bext_shard bext_shard;
+bext_shard *bext_recorder_give_shard(bext_recorder *recorder);
+bext_lock *bext_shard_lock(bext_shard *shard);
+
 uint64_t bext_recorder_open_spans(bext_recorder *recorder);
 uint64_t bext_recorder_queued_spans(bext_recorder *recorder);
 void bext_recorder_count_drops(bext_recorder *recorder, bext_verdict reason, uint64_t count);
@@ -67,9 +74,6 @@ bool bext_recorder_add_event(bext_recorder *recorder, const bext_handle_parts *h
 bool bext_recorder_end(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t end_time_unix_nanos);
 bool bext_recorder_add_dropped(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t attributes, uint64_t events);
 
-/* A scope lets go of a span that it held; where the span is open it stays so. */
-void bext_recorder_let_go_of(bext_recorder *recorder, bext_open_span *span);
-
 /* The host's own facts, outside the limits. */
 bool bext_recorder_set_host_attribute(bext_recorder *recorder, const bext_handle_parts *handle, const bext_attribute_view *attribute);
 bool bext_recorder_add_host_event(bext_recorder *recorder, const bext_handle_parts *handle, const bext_event_call *event);
@@ -80,6 +84,6 @@ bool bext_recorder_is_open(bext_recorder *recorder, const bext_handle_parts *han
 uint64_t bext_recorder_now(bext_recorder *recorder, const bext_handle_parts *handle);
 
 /* Takes out all finished spans. */
-bext_waiting bext_recorder_take(bext_recorder *recorder);
+void bext_recorder_take(bext_recorder *recorder, bext_waiting *out);
 
 #endif /* BEXT_RECORDER_H */

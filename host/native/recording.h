@@ -3,7 +3,7 @@
  * span, and the key of an attribute, once for both. The scope weighs payloads and the recorder weighs what it keeps, each by its own
  * limits, exactly as they would apart.
  *
- * The scope's lock is held throughout, and within it that of the span's shard.
+ * One lock guards the scope and the recorder's part of its spans.
  */
 #ifndef BEXT_RECORDING_H
 #define BEXT_RECORDING_H

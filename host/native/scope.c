@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "recorder_shards.h"
 #include "scope_table.h"
 
 /* --- Lifetime ---------------------------------------------------------------------------------------------------------- */
@@ -11,6 +12,7 @@ bext_scope *bext_scope_new(const bext_limits *limits, enum bext_remote_parents p
   bext_scope *scope = calloc(1, sizeof *scope);
   if (!scope) return NULL;
   atomic_init(&scope->references, 1);
+  scope->lock = &scope->own_lock;
   scope->limits = *limits;
   scope->policy = policy;
   scope->ended.at_most = limits->scope_ended_parents;
@@ -22,7 +24,7 @@ void bext_scope_retain(bext_scope *scope) { atomic_fetch_add(&scope->references,
 
 /* Lets go of a span that is in no table any more; where the recorder has it open, it stays so. With the lock held. */
 static void discard(bext_scope *scope, bext_tracked_span *tracked) {
-  if (tracked->recorded) bext_recorder_let_go_of(scope->recorder, tracked->recorded);
+  if (tracked->recorded) bext_let_go_of_held(tracked->recorded);
   tracked->recorded = NULL;
   bext_scope_free_tracked(scope, tracked);
 }
@@ -37,8 +39,10 @@ static void discard_chain(bext_scope *scope, bext_tracked_span *newest) {
 
 void bext_scope_release(bext_scope *scope) {
   if (atomic_fetch_sub(&scope->references, 1) != 1) return;
+  bext_scope_lock(scope);
   discard_chain(scope, scope->newest);
   discard_chain(scope, scope->current);
+  bext_scope_unlock(scope);
   bext_scope_free_spares(scope);
   bext_finished_memory_close(&scope->finished);
   bext_handle_map_clear(&scope->open);
@@ -55,9 +59,9 @@ const bext_limits *bext_scope_limits(const bext_scope *scope) { return &scope->l
 
 enum bext_remote_parents bext_scope_policy(const bext_scope *scope) { return scope->policy; }
 
-void bext_scope_hold_for_fork(bext_scope *scope) { bext_scope_lock(scope); }
+void bext_scope_hold_for_fork(bext_scope *scope) { bext_lock_take(&scope->own_lock); }
 
-void bext_scope_let_go_after_fork(bext_scope *scope) { bext_scope_unlock(scope); }
+void bext_scope_let_go_after_fork(bext_scope *scope) { bext_lock_let_go(&scope->own_lock); }
 
 /* --- Counting ---------------------------------------------------------------------------------------------------------- */
 
@@ -70,6 +74,8 @@ static void count(bext_scope *scope, uint64_t *counter, uint64_t number) {
 void bext_scope_record_into(bext_scope *scope, bext_recorder *recorder) {
   bext_recorder_retain(recorder);
   scope->recorder = recorder;
+  scope->shard = bext_recorder_give_shard(recorder);
+  scope->lock = bext_shard_lock(scope->shard);
   uint64_t at_most = scope->limits.scope_ended_parents;
   if (at_most <= BEXT_LARGEST_RING) scope->ended_in_recorder.at_most = (uint32_t)at_most;
 }

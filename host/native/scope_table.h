@@ -2,7 +2,7 @@
  * scope_table.h - the inside of a scope, for what works on it with its lock held: scope.c, and recording.c, which charges a scope and
  * records in one step. Nobody else looks in.
  *
- * A scope's lock may be held while a recorder's is taken, never the other way round; round a fork they are taken in that order, too.
+ * Where the tracer is a recorder in C, the lock is that of the recorder's shard, so that it guards the recorder's part of the spans, too.
  */
 #ifndef BEXT_SCOPE_TABLE_H
 #define BEXT_SCOPE_TABLE_H
@@ -37,7 +37,8 @@ struct bext_tracked_span {
 };
 
 struct bext_scope {
-  bext_lock lock;
+  bext_lock *lock; /* its own, or its shard's */
+  bext_lock own_lock;
   atomic_size_t references;
   bext_limits limits;
   enum bext_remote_parents policy;
@@ -45,6 +46,7 @@ struct bext_scope {
   bool is_bound;
   bool is_closed;
   bext_recorder *recorder; /* the tracer, where it is one in C: shared. Else NULL */
+  bext_shard *shard;       /* the recorder's, of all spans that the guest starts */
   uint64_t payload_bytes;
   bext_handle_map open;
   bext_tracked_span *newest;
@@ -61,9 +63,9 @@ struct bext_scope {
   bext_counters counters;
 };
 
-static inline void bext_scope_lock(bext_scope *scope) { bext_lock_take(&scope->lock); }
+static inline void bext_scope_lock(bext_scope *scope) { bext_lock_take(scope->lock); }
 
-static inline void bext_scope_unlock(bext_scope *scope) { bext_lock_let_go(&scope->lock); }
+static inline void bext_scope_unlock(bext_scope *scope) { bext_lock_let_go(scope->lock); }
 
 /* --- All of these with the lock held --- */
 

@@ -202,7 +202,8 @@ def recorder_in_c(tracer: object) -> Any:
 class RecorderCalls(NativeCalls):
     """Host functions whose tracer is a SpanRecorder in C: they never enter the interpreter. Its ids are its own, nobody else has them."""
 
-    def __init__(self, policy: ScopePolicy, recorder: Any, stop: Callable[[BaseException], None]) -> None:
+    def __init__(self, policy: ScopePolicy, tracer: object, recorder: Any, stop: Callable[[BaseException], None]) -> None:
+        self._tracer = tracer  # kept: it holds its recorder's locks round a fork, which are the scope's, too
         self._recorder = recorder
         self._texts = well_formed(policy.scope_name).encode(), well_formed(policy.scope_version).encode()
         super().__init__(policy, stop)

@@ -163,7 +163,8 @@ class NativeCore:
     def take_batches(self, at_most_spans: int, at_most_bytes: int) -> list[Batch]:
         """Empty the queue, cut into batches; a span larger than a batch gets one of its own."""
         batches = []
-        waiting = ffi.gc(ffi.new("bext_waiting *", lib.bext_recorder_take(self.native)), lib.bext_waiting_free)
+        waiting = ffi.gc(ffi.new("bext_waiting *"), lib.bext_waiting_free)
+        lib.bext_recorder_take(self.native, waiting)
         while waiting.count:
             cut = lib.bext_batch_cut(waiting, min(at_most_spans, _U64), min(at_most_bytes, _U64))
             if cut == ffi.NULL:
