@@ -8,8 +8,8 @@ HERE = Path("host/native")
 MODULES = [
     "framing", "utf8", "tracestate", "reader", "attributes", "payload",
     "lock", "handle_map", "handle_ring", "recent_handles", "key_map", "trimming", "scope_table", "scope", "caller", "guest",
-    "packing", "random_ids", "packed_attributes", "finished", "finished_queue", "open_span", "recorder", "recorder_start", "recorder_tracer",
-    "recording", "python_recorder", "python_engine",
+    "packing", "random_ids", "packed_attributes", "finished", "finished_queue", "open_span",
+    "recorder", "recorder_start", "recorder_tracer", "recording", "python_recorder", "python_engine",
 ]  # fmt: skip
 
 ffibuilder = cffi.FFI()

@@ -34,6 +34,7 @@ enum bext_answer { BEXT_ANSWER_TAKEN, BEXT_ANSWER_FAILED, BEXT_ANSWER_STOP };
 
 extern "Python+C" enum bext_answer bext_python_start_span(void *self, const bext_start_call *span, bext_handle_parts *out);
 extern "Python+C" enum bext_answer bext_python_set_attribute(void *self, const bext_handle_parts *span, const bext_attribute_view *attribute);
+extern "Python+C" enum bext_answer bext_python_set_usual_attribute(intptr_t self, const char *flat, int key_end, int value_end, int type, int64_t integer);
 extern "Python+C" enum bext_answer bext_python_set_status(void *self, const bext_handle_parts *span, uint32_t code, const bext_text *message);
 extern "Python+C" enum bext_answer bext_python_add_event(void *self, const bext_handle_parts *span, const bext_event_call *event);
 extern "Python+C" enum bext_answer bext_python_end_span(void *self, const bext_handle_parts *span, uint64_t end_time_unix_nanos);
