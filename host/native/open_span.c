@@ -61,6 +61,14 @@ static bool reserve_bytes(buffer *to, uint64_t more) {
 /* The bytes of a field's name in msgpack: all are shorter than 32. */
 #define KEY_BYTES(name) sizeof(name)
 
+bext_text bext_pack_scope(bext_text name, bext_text version) {
+  uint64_t size = bext_size_text(name.length) + bext_size_text(version.length);
+  uint8_t *bytes = size <= UINT32_MAX ? malloc((size_t)size) : NULL;
+  if (!bytes) return (bext_text){NULL, 0};
+  bext_put_text(bext_put_text(bytes, name), version);
+  return (bext_text){bytes, (uint32_t)size};
+}
+
 bext_kept_attributes bext_cut_attributes(const bext_kept_attributes *attributes, uint64_t at_most) {
   bext_kept_attributes cut = *attributes;
   if (cut.count > at_most) {
@@ -99,9 +107,8 @@ uint64_t bext_start_bytes(const bext_start_call *span, const bext_limits *limits
 
 /* What the fixed fields take at most: all forms are taken for their longest, which is cheaper than to measure them. */
 static uint64_t size_fixed(const bext_start_call *span, const bext_span_origin *origin) {
-  enum { HEADERS = 5 + 4 * 5, NUMBERS = 9 * (1 + 3 + 3 + 1), OTHERS = 2 + 1 };
-  return HEADERS + NUMBERS + OTHERS + (uint64_t)span->name.length + origin->trace_state.length + origin->scope_name.length +
-         origin->scope_version.length;
+  enum { HEADERS = 5 + 2 * 5, NUMBERS = 9 * (1 + 3 + 3 + 1), OTHERS = 2 + 1 };
+  return HEADERS + NUMBERS + OTHERS + (uint64_t)span->name.length + origin->trace_state.length + origin->scope.length;
 }
 
 /* Packs the fields that are known now. */
@@ -115,8 +122,7 @@ static void put_fixed(bext_open_span *span, const bext_start_call *start, const 
   at = bext_put_uint(at, origin->start_time);
   at = bext_put_text(at, origin->trace_state);
   span->trace_state_at = (uint32_t)(at - span->fixed) - origin->trace_state.length;
-  at = bext_put_text(at, origin->scope_name);
-  at = bext_put_text(at, origin->scope_version);
+  at = bext_put_raw(at, origin->scope.bytes, origin->scope.length);
   span->fixed_size = (uint32_t)(at - span->fixed);
 }
 

@@ -20,13 +20,15 @@ typedef struct bext_open_span bext_open_span;
 /* What a span has beside its SpanStart. */
 typedef struct bext_span_origin {
   bext_handle_parts handle;
-  bext_text scope_name;
-  bext_text scope_version;
+  bext_text scope; /* the name and the version of the instrumentation scope, packed: see bext_pack_scope */
   bext_text trace_state;
   uint64_t start_time;  /* that of the SpanStart, or of the clock where it has none */
   int64_t clock_offset; /* what its trace's clock adds to the monotonic one, in nanoseconds */
   uint64_t payload_bytes; /* what the SpanStart weighs without its attributes */
 } bext_span_origin;
+
+/* Packs the fields of a span that its instrumentation scope gives. NULL where there is no memory; `bytes` is the caller's to free. */
+bext_text bext_pack_scope(bext_text name, bext_text version);
 
 /* What a SpanStart weighs without its attributes, and with the links that fit. */
 uint64_t bext_start_bytes(const bext_start_call *span, const bext_limits *limits);

@@ -1,4 +1,5 @@
 /* recorder_start.c - how a span begins: its trace, its ids, its clock, and what it takes over from its parent. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "random_ids.h"
@@ -118,23 +119,29 @@ static bool start_fits(bext_recorder *recorder, const bext_span_origin *origin) 
   return false;
 }
 
+/* Opens a span in the shard of its id. */
+static bool open_in_shard(bext_recorder *recorder, const bext_start_call *span, const bext_span_origin *origin) {
+  bext_shard *shard = bext_shard_of(recorder, origin->handle.span_id);
+  bext_lock_take(&shard->lock);
+  bool is_open = open_span(recorder, shard, span, origin, false, NULL) != NULL;
+  bext_lock_let_go(&shard->lock);
+  return is_open;
+}
+
 bext_handle_parts bext_recorder_open(bext_recorder *recorder, const bext_start_call *span, bext_text scope_name, bext_text scope_version,
                                      uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t payload_bytes) {
-  const bext_handle_parts none = {0, 0, 0};
   bext_birth birth;
-  birth.origin = (bext_span_origin){.scope_name = scope_name, .scope_version = scope_version, .payload_bytes = payload_bytes};
-  birth.origin.handle = (bext_handle_parts){trace_id_hi, trace_id_lo, 0};
-  if (!bext_random_id(&birth.origin.handle.span_id)) {
-    bext_recorder_count_drops(recorder, BEXT_DROP_TRACER_ERROR, 1);
-    return none;
+  birth.origin = (bext_span_origin){.handle = {trace_id_hi, trace_id_lo, 0}, .payload_bytes = payload_bytes};
+  birth.origin.scope = bext_pack_scope(scope_name, scope_version);
+  bool has_id = bext_random_id(&birth.origin.handle.span_id), is_open = false;
+  if (!has_id || !birth.origin.scope.bytes) {
+    bext_recorder_count_drops(recorder, has_id ? BEXT_DROP_MEMORY_LIMIT : BEXT_DROP_TRACER_ERROR, 1);
+  } else if (start_fits(recorder, &birth.origin)) {
+    choose_clock(recorder, span, &birth);
+    is_open = open_in_shard(recorder, span, &birth.origin);
   }
-  if (!start_fits(recorder, &birth.origin)) return none;
-  choose_clock(recorder, span, &birth);
-  bext_shard *shard = bext_shard_of(recorder, birth.origin.handle.span_id);
-  bext_lock_take(&shard->lock);
-  bool is_open = open_span(recorder, shard, span, &birth.origin, false, NULL) != NULL;
-  bext_lock_let_go(&shard->lock);
-  return is_open ? birth.origin.handle : none;
+  free((void *)(uintptr_t)birth.origin.scope.bytes);
+  return is_open ? birth.origin.handle : (bext_handle_parts){0, 0, 0};
 }
 
 bool bext_place_span(bext_recorder *recorder, bext_shard *shard, const bext_start_call *span, bext_birth *out) {

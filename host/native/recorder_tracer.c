@@ -2,22 +2,15 @@
 #include "recorder_tracer.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct bext_recorder_tracer {
   bext_recorder *recorder;
-  uint32_t name_length;
-  uint32_t version_length;
-  uint8_t texts[]; /* the scope's name, and behind it its version */
+  bext_text scope; /* packed, owned */
 };
 
 bext_recorder *bext_recorder_tracer_recorder(const bext_recorder_tracer *tracer) { return tracer->recorder; }
 
-bext_text bext_recorder_tracer_scope_name(const bext_recorder_tracer *tracer) { return (bext_text){tracer->texts, tracer->name_length}; }
-
-bext_text bext_recorder_tracer_scope_version(const bext_recorder_tracer *tracer) {
-  return (bext_text){tracer->texts + tracer->name_length, tracer->version_length};
-}
+bext_text bext_recorder_tracer_scope(const bext_recorder_tracer *tracer) { return tracer->scope; }
 
 static enum bext_answer recorder_set_status(void *self, const bext_handle_parts *span, uint32_t code, const bext_text *message) {
   bext_recorder_set_status(((bext_recorder_tracer *)self)->recorder, span, code, *message, false);
@@ -35,8 +28,10 @@ static enum bext_answer recorder_add_dropped(void *self, const bext_handle_parts
 }
 
 static void release_recorder(void *self) {
-  bext_recorder_release(((bext_recorder_tracer *)self)->recorder);
-  free(self);
+  bext_recorder_tracer *tracer = self;
+  bext_recorder_release(tracer->recorder);
+  free((void *)(uintptr_t)tracer->scope.bytes);
+  free(tracer);
 }
 
 static const bext_tracer_calls recorder_calls = {
@@ -49,13 +44,14 @@ static const bext_tracer_calls recorder_calls = {
 const bext_tracer_calls *bext_recorder_tracer_calls(void) { return &recorder_calls; }
 
 bext_recorder_tracer *bext_recorder_tracer_new(bext_recorder *recorder, bext_text scope_name, bext_text scope_version) {
-  bext_recorder_tracer *tracer = malloc(sizeof *tracer + scope_name.length + scope_version.length);
+  bext_recorder_tracer *tracer = malloc(sizeof *tracer);
   if (!tracer) return NULL;
+  tracer->scope = bext_pack_scope(scope_name, scope_version);
+  if (!tracer->scope.bytes) {
+    free(tracer);
+    return NULL;
+  }
   bext_recorder_retain(recorder);
   tracer->recorder = recorder;
-  tracer->name_length = scope_name.length;
-  tracer->version_length = scope_version.length;
-  if (scope_name.length) memcpy(tracer->texts, scope_name.bytes, scope_name.length);
-  if (scope_version.length) memcpy(tracer->texts + scope_name.length, scope_version.bytes, scope_version.length);
   return tracer;
 }

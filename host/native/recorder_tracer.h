@@ -15,7 +15,7 @@ typedef struct bext_recorder_tracer bext_recorder_tracer;
 bext_recorder_tracer *bext_recorder_tracer_new(bext_recorder *recorder, bext_text scope_name, bext_text scope_version);
 
 bext_recorder *bext_recorder_tracer_recorder(const bext_recorder_tracer *tracer);
-bext_text bext_recorder_tracer_scope_name(const bext_recorder_tracer *tracer);
-bext_text bext_recorder_tracer_scope_version(const bext_recorder_tracer *tracer);
+/* The instrumentation scope, packed. */
+bext_text bext_recorder_tracer_scope(const bext_recorder_tracer *tracer);
 
 #endif /* BEXT_RECORDER_TRACER_H */

@@ -120,8 +120,7 @@ bext_verdict bext_recording_start(bext_scope *scope, const bext_recorder_tracer 
                                   bext_handle_parts *out) {
   bool is_started = false;
   bext_birth birth; /* not cleared: most of it is room for a trace state */
-  birth.origin.scope_name = bext_recorder_tracer_scope_name(tracer);
-  birth.origin.scope_version = bext_recorder_tracer_scope_version(tracer);
+  birth.origin.scope = bext_recorder_tracer_scope(tracer);
   if (!bext_place_span(scope->recorder, scope->shard, span, &birth)) {
     bext_scope_count_unsampled(scope);
     return 0;
