@@ -17,6 +17,8 @@ NATIVE: Final = "native"
 REFERENCE: Final = "reference"
 AUTO: Final = "auto"
 
+_EXTENSION: Final = "bext_host._native"
+
 
 class NativeUnavailable(Exception):
     """Why native code cannot be used here. Never reaches a user."""
@@ -29,12 +31,18 @@ class EngineUnavailable(BextTracerError, RuntimeError):
 def load_extension() -> Any:
     """The extension module. Raises NativeUnavailable with the reason."""
     try:
-        _native = import_module("bext_host._native")  # may not have been built
+        _native = import_module(_EXTENSION)  # may not have been built
     except ImportError as error:
-        raise NativeUnavailable(f"its extension module was not built ({error})") from None
+        raise NativeUnavailable(_why_missing(error)) from None
     if TRACER_ABI_VERSION != _native.lib.BEXT_TRACER_ABI_VERSION:
         raise NativeUnavailable("its extension module was built from another version of the sources")
     return _native
+
+
+def _why_missing(error: ImportError) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name == _EXTENSION:
+        return "its extension module was not built: installing bext-tracer builds it where a C compiler and Python's headers are at hand"
+    return f"its extension module cannot be loaded ({error})"
 
 
 def requested_engine(requested: str | None = None) -> str:

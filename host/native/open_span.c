@@ -21,7 +21,6 @@ struct bext_open_span {
   uint64_t start_time;
   uint64_t payload_bytes;
   uint64_t host_bytes;
-  uint64_t status_bytes; /* the part of payload_bytes that the status weighs; 0 where it is the host's */
   uint64_t guest_attributes;
   uint64_t guest_events;
   uint64_t event_count;
@@ -29,14 +28,15 @@ struct bext_open_span {
   uint64_t dropped_attributes;
   uint64_t dropped_events;
   uint64_t dropped_links;
+  uint64_t status_bytes;    /* the part of payload_bytes that the status weighs; 0 where it is the host's */
   bext_text status_message; /* owned */
   uint32_t status_code;
   bool status_is_verdict;
   bext_span_owners owners;
-  uint32_t fixed_room;
-  uint32_t trace_state_at; /* in the fixed fields */
   uint32_t trace_state_length;
-  uint32_t fixed_size;
+  size_t trace_state_at; /* in the fixed fields */
+  size_t fixed_room;
+  size_t fixed_size; /* a name alone may take all that 32 bits can say */
   buffer events;
   buffer links;
   bext_packed_attributes attributes;
@@ -121,9 +121,9 @@ static void put_fixed(bext_open_span *span, const bext_start_call *start, const 
   at = bext_put_bool(at, start->parent_is_remote);
   at = bext_put_uint(at, origin->start_time);
   at = bext_put_text(at, origin->trace_state);
-  span->trace_state_at = (uint32_t)(at - span->fixed) - origin->trace_state.length;
+  span->trace_state_at = (size_t)(at - span->fixed) - origin->trace_state.length;
   at = bext_put_raw(at, origin->scope.bytes, origin->scope.length);
-  span->fixed_size = (uint32_t)(at - span->fixed);
+  span->fixed_size = (size_t)(at - span->fixed);
 }
 
 /* One by one: compilers clear a piece of this size by an instruction that takes longer than all the rest. */
@@ -142,10 +142,9 @@ static bext_open_span *make_memory(bext_open_span *memory, uint64_t fixed_size) 
   if (memory && memory->fixed_room >= fixed_size) return memory;
   free(memory);
   uint64_t room = fixed_size < USUAL_FIXED_BYTES ? USUAL_FIXED_BYTES : fixed_size;
-  if (room > UINT32_MAX) return NULL;
   memory = malloc(sizeof *memory + (size_t)room);
   if (!memory) return NULL;
-  memory->fixed_room = (uint32_t)room;
+  memory->fixed_room = (size_t)room;
   init(memory);
   return memory;
 }
@@ -180,6 +179,8 @@ void bext_open_span_free(bext_open_span *span) {
 }
 
 uint64_t bext_open_span_weight(const bext_open_span *span) { return span->payload_bytes + span->host_bytes; }
+
+bool bext_open_span_is_small(const bext_open_span *span) { return span->fixed_room <= 4 * USUAL_FIXED_BYTES; }
 
 bext_span_owners *bext_open_span_owners(bext_open_span *span) { return &span->owners; }
 

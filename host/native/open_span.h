@@ -40,6 +40,8 @@ bext_kept_attributes bext_cut_attributes(const bext_kept_attributes *attributes,
 bext_open_span *bext_open_span_new(const bext_start_call *span, const bext_span_origin *origin, bext_open_span *memory);
 /* Frees all that the span has, but for its own memory, which is good for another one or to be freed. */
 void bext_open_span_empty(bext_open_span *span);
+/* Whether its own memory is worth keeping for another one. */
+bool bext_open_span_is_small(const bext_open_span *span);
 /* Frees it. */
 void bext_open_span_free(bext_open_span *span);
 

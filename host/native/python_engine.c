@@ -35,7 +35,7 @@ static enum bext_answer set_attribute_in_python(void *self, const bext_handle_pa
   memcpy(flat + sizeof *span, attribute->key.bytes, attribute->key.length);
   int key_end = (int)(sizeof *span + attribute->key.length);
   if (text.length) memcpy(flat + key_end, text.bytes, text.length);
-  return bext_python_set_usual_attribute((intptr_t)self, flat, key_end, (int)size, value->type, integer_of_value(value));
+  return bext_python_set_usual_attribute((intptr_t)self, flat, key_end, (int)size, (int)value->type, integer_of_value(value));
 }
 
 /* Python keeps its own for as long as it is wanted. */

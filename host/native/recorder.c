@@ -12,6 +12,16 @@
 
 /* --- Lifetime ------------------------------------------------------------------------------------------------------------------- */
 
+static void hold_shards(void *self) {
+  bext_recorder *recorder = self;
+  for (unsigned i = 0; i < BEXT_SHARDS; i++) bext_lock_take(&recorder->shards[i].lock);
+}
+
+static void let_go_of_shards(void *self) {
+  bext_recorder *recorder = self;
+  for (unsigned i = 0; i < BEXT_SHARDS; i++) bext_lock_let_go(&recorder->shards[i].lock);
+}
+
 bext_recorder *bext_recorder_new(const bext_limits *limits, bext_sampler sampler) {
   bext_recorder *recorder = aligned_alloc(BEXT_CACHE_LINE, sizeof *recorder);
   if (!recorder) return NULL;
@@ -21,7 +31,9 @@ bext_recorder *bext_recorder_new(const bext_limits *limits, bext_sampler sampler
   atomic_init(&recorder->scopes, 0);
   recorder->limits = *limits;
   recorder->sampler = sampler;
-  return recorder;
+  if (bext_watch_forks(&recorder->forkable, recorder, hold_shards, let_go_of_shards)) return recorder;
+  free(recorder);
+  return NULL;
 }
 
 void bext_recorder_retain(bext_recorder *recorder) { atomic_fetch_add(&recorder->references, 1); }
@@ -41,30 +53,18 @@ static void forget_open(bext_shard *shard) {
   shard->found = NULL;
 }
 
-static void hold_all(bext_recorder *recorder) {
-  for (unsigned i = 0; i < BEXT_SHARDS; i++) bext_lock_take(&recorder->shards[i].lock);
-}
-
-static void let_go_of_all(bext_recorder *recorder) {
-  for (unsigned i = 0; i < BEXT_SHARDS; i++) bext_lock_let_go(&recorder->shards[i].lock);
-}
-
-void bext_recorder_hold_for_fork(bext_recorder *recorder) { hold_all(recorder); }
-
-void bext_recorder_let_go_after_fork(bext_recorder *recorder) { let_go_of_all(recorder); }
-
 void bext_recorder_take(bext_recorder *recorder, bext_waiting *out) {
   bext_lane *lanes[BEXT_SHARDS];
   for (unsigned i = 0; i < BEXT_SHARDS; i++) lanes[i] = &recorder->shards[i].finished;
-  hold_all(recorder);
+  hold_shards(recorder);
   bext_queue_take(&recorder->queue, lanes, out);
-  let_go_of_all(recorder);
+  let_go_of_shards(recorder);
 }
 
 void bext_recorder_forget_spans(bext_recorder *recorder) {
-  hold_all(recorder);
+  hold_shards(recorder);
   for (unsigned i = 0; i < BEXT_SHARDS; i++) forget_open(&recorder->shards[i]);
-  let_go_of_all(recorder);
+  let_go_of_shards(recorder);
   bext_waiting waiting;
   bext_recorder_take(recorder, &waiting);
   bext_waiting_free(&waiting);
@@ -72,6 +72,7 @@ void bext_recorder_forget_spans(bext_recorder *recorder) {
 
 void bext_recorder_release(bext_recorder *recorder) {
   if (atomic_fetch_sub(&recorder->references, 1) != 1) return;
+  bext_forget_forks(&recorder->forkable);
   bext_recorder_forget_spans(recorder);
   free(recorder);
 }

@@ -38,12 +38,7 @@ bext_recorder *bext_recorder_new(const bext_limits *limits, bext_sampler sampler
 void bext_recorder_retain(bext_recorder *recorder);
 void bext_recorder_release(bext_recorder *recorder);
 
-/*
- * Holds every lock round a fork, so that the child gets what nobody was changing; the child then forgets all spans: they are its
- * parent's to send.
- */
-void bext_recorder_hold_for_fork(bext_recorder *recorder);
-void bext_recorder_let_go_after_fork(bext_recorder *recorder);
+/* For the child of a fork: the spans are its parent's to send. */
 void bext_recorder_forget_spans(bext_recorder *recorder);
 
 /* A shard for a scope, which has it for as long as it shares the recorder; and the lock that guards both. */

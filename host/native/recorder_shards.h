@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "finished_queue.h"
+#include "forks.h"
 #include "handle_map.h"
 #include "lock.h"
 #include "recorder.h"
@@ -30,6 +31,7 @@ struct bext_recorder {
   atomic_size_t references;
   atomic_uint scopes; /* that were given a shard */
   bext_sampler sampler;
+  bext_forkable forkable;
   _Alignas(BEXT_CACHE_LINE) atomic_int_fast64_t clock_offset; /* see bext_new_clock_offset */
   atomic_uint_fast64_t clock_read_at;
 };

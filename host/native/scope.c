@@ -8,6 +8,17 @@
 
 /* --- Lifetime ---------------------------------------------------------------------------------------------------------- */
 
+/* A recorder holds its own locks round a fork. */
+static void hold_scope(void *self) {
+  bext_scope *scope = self;
+  bext_lock_take(&scope->own_lock);
+}
+
+static void let_go_of_scope(void *self) {
+  bext_scope *scope = self;
+  bext_lock_let_go(&scope->own_lock);
+}
+
 bext_scope *bext_scope_new(const bext_limits *limits, enum bext_remote_parents policy) {
   bext_scope *scope = calloc(1, sizeof *scope);
   if (!scope) return NULL;
@@ -17,7 +28,9 @@ bext_scope *bext_scope_new(const bext_limits *limits, enum bext_remote_parents p
   scope->policy = policy;
   scope->ended.at_most = limits->scope_ended_parents;
   scope->granted.at_most = limits->scope_ended_parents;
-  return scope;
+  if (bext_watch_forks(&scope->forkable, scope, hold_scope, let_go_of_scope)) return scope;
+  free(scope);
+  return NULL;
 }
 
 void bext_scope_retain(bext_scope *scope) { atomic_fetch_add(&scope->references, 1); }
@@ -39,6 +52,7 @@ static void discard_chain(bext_scope *scope, bext_tracked_span *newest) {
 
 void bext_scope_release(bext_scope *scope) {
   if (atomic_fetch_sub(&scope->references, 1) != 1) return;
+  bext_forget_forks(&scope->forkable);
   bext_scope_lock(scope);
   discard_chain(scope, scope->newest);
   discard_chain(scope, scope->current);
@@ -58,10 +72,6 @@ size_t bext_scope_references(bext_scope *scope) { return atomic_load(&scope->ref
 const bext_limits *bext_scope_limits(const bext_scope *scope) { return &scope->limits; }
 
 enum bext_remote_parents bext_scope_policy(const bext_scope *scope) { return scope->policy; }
-
-void bext_scope_hold_for_fork(bext_scope *scope) { bext_lock_take(&scope->own_lock); }
-
-void bext_scope_let_go_after_fork(bext_scope *scope) { bext_lock_let_go(&scope->own_lock); }
 
 /* --- Counting ---------------------------------------------------------------------------------------------------------- */
 

@@ -62,13 +62,6 @@ const bext_limits *bext_scope_limits(const bext_scope *scope);
 enum bext_remote_parents bext_scope_policy(const bext_scope *scope);
 
 /*
- * Holds and lets go of the scope's lock round a fork, so that the child gets a scope that nobody was changing; where it is a recorder's,
- * that recorder holds it. No lock may be wanted in between by the thread that forks.
- */
-void bext_scope_hold_for_fork(bext_scope *scope);
-void bext_scope_let_go_after_fork(bext_scope *scope);
-
-/*
  * The tracer is this recorder, which the scope shares from now on. It takes whatever it is given: what it will be given counts as
  * recorded at once. The calls that start, end and set attributes then go through recording.h. Before the first call.
  */

@@ -117,7 +117,7 @@ bext_open_span *bext_scope_take_memory(bext_scope *scope) {
 }
 
 void bext_scope_keep_memory(bext_scope *scope, bext_open_span *ended) {
-  if (scope->is_closed || scope->spare_memory_count == BEXT_SPARE_SPANS) {
+  if (scope->is_closed || scope->spare_memory_count == BEXT_SPARE_SPANS || !bext_open_span_is_small(ended)) {
     bext_open_span_free(ended);
   } else {
     bext_open_span_empty(ended);

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "forks.h"
 #include "handle_map.h"
 #include "handle_ring.h"
 #include "key_map.h"
@@ -61,6 +62,7 @@ struct bext_scope {
   bext_recent_handles ended;          /* of any other: a tracer may give a handle again that has ended */
   bext_recent_handles granted;
   bext_counters counters;
+  bext_forkable forkable;
 };
 
 static inline void bext_scope_lock(bext_scope *scope) { bext_lock_take(scope->lock); }

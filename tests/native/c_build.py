@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ DECODER_SOURCES = [NATIVE / f"{name}.c" for name in ("framing", "utf8", "tracest
 # For includes in quotes alone: a header of the project must not take the place of a system header of the same name.
 INCLUDES = [f"-iquote{ABI}", f"-iquote{NATIVE}"]
 
-STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror"]
+STRICT = ["-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wshadow", "-Werror"]
 C11 = ["-std=c11", *STRICT, *INCLUDES]
 
 
@@ -33,6 +34,15 @@ def compiler(*names: str) -> str:
         if found := shutil.which(name):
             return found
     pytest.skip(f"no C compiler on this machine ({', '.join(names)})")
+
+
+def clang() -> list[str]:
+    """The command for clang, which the package `ziglang` has as well; without either the test is skipped."""
+    if found := shutil.which("clang"):
+        return [found]
+    if importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "cc"]
+    pytest.skip("no clang on this machine, and no ziglang, of the extra `guests`")
 
 
 def run(command: Sequence[str | Path]) -> None:

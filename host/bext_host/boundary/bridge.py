@@ -68,7 +68,7 @@ class TracerBridge:
 
         recorder = native.recorder_in_c(self.tracer)
         if recorder is not None:
-            return native.RecorderCalls(policy, self.tracer, recorder, scope.hold_pending)
+            return native.RecorderCalls(policy, recorder, scope.hold_pending)
         return native_tracer.TracerCalls(policy, self._open_handles, self.contained, scope.hold_pending)
 
     def contained(self, on_error: Callable[[], None]) -> ContainedTracer:

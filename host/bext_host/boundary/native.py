@@ -10,7 +10,8 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, ClassVar, Final
 
 from wasmtime import Linker
 
@@ -54,7 +55,7 @@ class NativeCalls:
     """
 
     in_use: Final[dict[int, NativeCalls]] = {}
-    _in_use_lock: Final = threading.Lock()
+    _in_use_lock: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, policy: ScopePolicy, stop: Callable[[BaseException], None]) -> None:
         self._stop = stop
@@ -159,31 +160,22 @@ class NativeCalls:
         """Run one of the above for C; nothing is raised into it."""
         try:
             return TAKEN if method(self, *arguments) else FAILED
-        except BaseException as error:  # noqa: BLE001  # told apart there
-            return self.contain(method.__name__, error)
+        except BaseException as error:  # noqa: BLE001  # C has nobody to raise it to
+            return self.failed(method.__name__, error)
 
-    def contain(self, name: str, error: BaseException) -> int:
-        """What C is answered where a host call raised."""
+    def failed(self, operation: str, error: BaseException) -> int:
+        """The answer to C where a call ended so: the guest is stopped where the program must stop."""
         if isinstance(error, STOPS_THE_PROGRAM):
             self._stop(error)
             return int(lib.BEXT_ANSWER_STOP)
         self.count_tracer_error()  # a defect of ours, or no memory left: never the guest's trouble
-        log_safely(logger, logging.ERROR, "host call %s failed", name, error=error)
+        log_safely(logger, logging.ERROR, "host call %s failed", operation, error=error)
         return FAILED
 
     @classmethod
-    def hold_for_fork(cls) -> None:
-        """Hold every lock there is, so that a forked child gets tables that nobody was changing."""
-        cls._in_use_lock.acquire()
-        for calls in cls.in_use.values():
-            lib.bext_scope_hold_for_fork(calls._scope)  # noqa: SLF001  # its own class
-
-    @classmethod
-    def let_go_after_fork(cls) -> None:
-        """Undo `hold_for_fork`, in the parent and in the child."""
-        for calls in cls.in_use.values():
-            lib.bext_scope_let_go_after_fork(calls._scope)  # noqa: SLF001  # its own class
-        cls._in_use_lock.release()
+    def renew_lock(cls) -> None:
+        """In a forked child: no thread is left that could let go of it. C's own locks are free there (host/native/forks.h)."""
+        cls._in_use_lock = threading.Lock()
 
     def is_unused(self) -> bool:
         """Whether no linker and no store has the functions any more."""
@@ -197,7 +189,12 @@ def callback(method: Callable[..., bool]) -> None:
         calls: NativeCalls = ffi.from_handle(self)
         return calls.answer(method, arguments)
 
-    ffi.def_extern(name=f"bext_python_{method.__name__}", error=FAILED)(called)
+    def interrupted(_kind: type[BaseException], error: BaseException, traceback: TracebackType) -> int:
+        # A signal that came while the guest ran has its handler run as soon as Python does: at the start of `called`, mostly.
+        calls: NativeCalls = ffi.from_handle(traceback.tb_frame.f_locals["self"])
+        return calls.failed(method.__name__, error)
+
+    ffi.def_extern(name=f"bext_python_{method.__name__}", error=FAILED, onerror=interrupted)(called)
 
 
 callback(NativeCalls.wrong_store)
@@ -213,8 +210,7 @@ def recorder_in_c(tracer: object) -> Any:
 class RecorderCalls(NativeCalls):
     """Host functions whose tracer is a SpanRecorder in C: they never enter the interpreter. Its ids are its own, nobody else has them."""
 
-    def __init__(self, policy: ScopePolicy, tracer: object, recorder: Any, stop: Callable[[BaseException], None]) -> None:
-        self._tracer = tracer  # kept: it holds its recorder's locks round a fork, which are the scope's, too
+    def __init__(self, policy: ScopePolicy, recorder: Any, stop: Callable[[BaseException], None]) -> None:
         self._recorder = recorder
         self._texts = well_formed(policy.scope_name).encode(), well_formed(policy.scope_version).encode()
         super().__init__(policy, stop)
@@ -224,6 +220,4 @@ class RecorderCalls(NativeCalls):
         return lib.bext_recorder_guest_new(scope, owner, self._recorder, name, len(name), version, len(version))
 
 
-os.register_at_fork(
-    before=NativeCalls.hold_for_fork, after_in_parent=NativeCalls.let_go_after_fork, after_in_child=NativeCalls.let_go_after_fork
-)
+os.register_at_fork(after_in_child=NativeCalls.renew_lock)

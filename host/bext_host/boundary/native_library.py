@@ -14,8 +14,8 @@ from wasmtime import _bindings as bindings
 
 from bext_host.extension import NativeUnavailable, load_extension
 
-SUPPORTED_WASMTIME: Final = ("50",)
-"""The major versions of wasmtime whose C API this engine was written and tested against."""
+SUPPORTED_WASMTIME: Final = ("45", "46", "47", "48", "49", "50")
+"""The major versions of wasmtime whose C API this engine was tested against, the oldest first. pyproject.toml lets pip install these."""
 
 _FUNCTIONS: Final = (
     "wasmtime_caller_export_get",
@@ -43,7 +43,7 @@ def load() -> Any:
     _native = load_extension()
     version = metadata.version("wasmtime")
     if version.partition(".")[0] not in SUPPORTED_WASMTIME:
-        raise NativeUnavailable(f"it supports wasmtime {', '.join(SUPPORTED_WASMTIME)}, and {version} is installed")
+        raise NativeUnavailable(f"it supports wasmtime {SUPPORTED_WASMTIME[0]} to {SUPPORTED_WASMTIME[-1]}, and {version} is installed")
     _check_layouts(_native.lib.bext_wasmtime_layouts())
     pointers = [_address(name) for name in _FUNCTIONS]
     _native.lib.bext_set_wasmtime_functions([_native.ffi.cast("void *", pointer) for pointer in pointers], len(pointers))

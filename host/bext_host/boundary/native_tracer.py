@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, Final
 
 from bext_abi import AttrValue, SpanEvent, SpanHandle, SpanKind, SpanLink, SpanStart, SpanStatus, StatusCode
@@ -170,12 +171,17 @@ def _set_usual_attribute(address: int, flat: Any, key_end: int, value_end: int, 
         except BaseException as error:  # noqa: BLE001  # as in ContainedTracer
             calls.tracer.failed("set_attribute", error)
             return FAILED
-    except BaseException as error:  # noqa: BLE001  # told apart there
-        return int(calls.contain("set_attribute", error))
+    except BaseException as error:  # noqa: BLE001  # C has nobody to raise it to
+        return int(calls.failed("set_attribute", error))
     return TAKEN
 
 
-ffi.def_extern(name="bext_python_set_usual_attribute", error=FAILED)(_set_usual_attribute)
+def _interrupted(_kind: type[BaseException], error: BaseException, traceback: TracebackType) -> int:
+    """As in `callback`: a signal whose handler ran before the call's own first line."""
+    return int(_in_use[traceback.tb_frame.f_locals["address"]].failed("set_attribute", error))
+
+
+ffi.def_extern(name="bext_python_set_usual_attribute", error=FAILED, onerror=_interrupted)(_set_usual_attribute)
 
 for _method in (
     TracerCalls.start_span,

@@ -120,3 +120,4 @@ def _work(jobs: SimpleQueue[_Job | None]) -> None:
             future.set_exception(error)
         else:
             future.set_result(None)
+        del job, future, call  # a worker that waits holds no batch

@@ -41,17 +41,8 @@ class NativeCore:
             raise MemoryError("no memory for a recorder")
         self.native: Any = ffi.gc(recorder, lib.bext_recorder_release)
 
-    def before_fork(self) -> None:
-        """Hold every lock, so that the child gets what nobody was changing."""
-        lib.bext_recorder_hold_for_fork(self.native)
-
-    def after_fork_in_parent(self) -> None:
-        """Go on."""
-        lib.bext_recorder_let_go_after_fork(self.native)
-
     def after_fork_in_child(self) -> None:
-        """Start with nothing: the parent keeps its spans and sends them itself."""
-        lib.bext_recorder_let_go_after_fork(self.native)
+        """Start with nothing: the parent keeps its spans and sends them itself. The locks are C's own affair (host/native/forks.h)."""
         lib.bext_recorder_forget_spans(self.native)
 
     def start_span(self, span: SpanStart, trace_id: int, drops: Drops) -> SpanHandle:

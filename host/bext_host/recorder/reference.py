@@ -27,12 +27,6 @@ class ReferenceCore:
         self._counters = CoreCounters()
         self.after_fork_in_child()
 
-    def before_fork(self) -> None:
-        """Nothing: the child gets a new lock and new tables."""
-
-    def after_fork_in_parent(self) -> None:
-        """Nothing was held."""
-
     def after_fork_in_child(self) -> None:
         """Start with nothing: the parent keeps its spans and sends them itself."""
         self._lock = threading.Lock()

@@ -20,9 +20,11 @@ UNNAMEABLE = {
 }
 CHECK = """
 import sys
-from wasmtime import Engine, Module, wat2wasm
+from wasmtime import Config, Engine, Module, wat2wasm
 from bext_host import ModuleRefused, check_module
-module = Module(Engine(), wat2wasm(sys.argv[1]))
+config = Config()
+config.wasm_exceptions = config.wasm_function_references = config.wasm_gc = True  # not every supported wasmtime's default
+module = Module(Engine(config), wat2wasm(sys.argv[1]))
 try:
     check_module(module)
 except ModuleRefused:
