@@ -97,9 +97,9 @@ static bool open_plugin(plugin *opened, bext_recorder *recorder, const bext_limi
   *opened = (plugin){.recorder = recorder, .store = {.id = ++stores, .fuel = UINT64_MAX}};
   opened->scope = bext_scope_new(limits, BEXT_REMOTE_LINK);
   if (!opened->scope) return false;
-  void *tracer = bext_recorder_tracer_new(recorder, (bext_text){(const uint8_t *)"plugin", 6}, (bext_text){NULL, 0});
+  bext_recorder_tracer *tracer = bext_recorder_tracer_new(recorder, (bext_text){(const uint8_t *)"plugin", 6}, (bext_text){NULL, 0});
   bext_guest_owner owner = {no_other_store, NULL};
-  opened->guest = tracer ? bext_guest_new(opened->scope, bext_recorder_tracer_calls(), tracer, owner) : NULL;
+  opened->guest = tracer ? bext_guest_recording_new(opened->scope, tracer, owner) : NULL;
   if (!opened->guest) {
     bext_scope_release(opened->scope);
     return false;
@@ -229,14 +229,29 @@ static void check_counters(const plugin *checked) {
   REQUIRE(recorded + other == checked->calls, "each call ends in one way");
 }
 
+/* Frees a batch, whose spans are well-framed. How many there were. */
+static uint64_t check_batch(bext_batch *batch) {
+  uint64_t count = batch->count;
+  for (uint64_t i = 0; i < count; i++) {
+    REQUIRE(bext_check_framing(batch->spans[i]->bytes, batch->spans[i]->size) == BEXT_ACCEPTED, "a finished span is not msgpack");
+  }
+  bext_batch_free(batch);
+  return count;
+}
+
 /* Takes the finished spans, each of which is well-framed. How many there were. */
 static uint64_t take_finished(bext_recorder *recorder) {
-  bext_batch batch = bext_recorder_take(recorder);
-  for (const bext_finished *span = batch.first; span; span = span->next) {
-    REQUIRE(bext_check_framing(span->bytes, span->size) == BEXT_ACCEPTED, "a finished span is not msgpack");
+  bext_waiting waiting;
+  bext_recorder_take(recorder, &waiting);
+  uint64_t count = waiting.count, cut = 0;
+  while (waiting.count) {
+    bext_batch *batch = bext_batch_cut(&waiting, 1 + chance(30), 1 + chance(5000));
+    if (!batch) break; /* what was not cut is let go of below */
+    cut += check_batch(batch);
   }
-  bext_finished_free(batch.first);
-  return batch.count;
+  REQUIRE(cut + waiting.count == count, "each waiting span is cut once");
+  bext_waiting_free(&waiting);
+  return count;
 }
 
 /* An event of the host's language on an open span: where it is not taken, that is counted. */

@@ -37,6 +37,10 @@ _REASONS: Final = dict(enumerate(DropReason, 1))
 _NUMBERS: Final = {reason: number for number, reason in _REASONS.items()}
 _U64: Final = 2**64 - 1
 
+TAKEN: Final = int(lib.BEXT_ANSWER_TAKEN)
+FAILED: Final = int(lib.BEXT_ANSWER_FAILED)
+"""What C is answered."""
+
 
 def handle_of(parts: Any) -> SpanHandle:
     """The handle that C passes."""
@@ -46,10 +50,11 @@ def handle_of(parts: Any) -> SpanHandle:
 class NativeCalls:
     """The host functions of one scope, in C. Its subclasses say who the tracer is.
 
-    C holds a handle to this object for as long as a linker or a store has the functions; `_in_use` keeps it alive for that time.
+    C holds a handle to this object for as long as a linker or a store has the functions; `in_use`, by the handle's address, keeps it
+    alive for that time.
     """
 
-    _in_use: ClassVar[set[NativeCalls]] = set()
+    in_use: Final[dict[int, NativeCalls]] = {}
     _in_use_lock: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, policy: ScopePolicy, stop: Callable[[BaseException], None]) -> None:
@@ -59,13 +64,14 @@ class NativeCalls:
         if scope == ffi.NULL:
             raise MemoryError("no memory for a scope")
         self._scope = ffi.gc(scope, lib.bext_scope_release)
-        guest = self._new_guest(self._scope, ffi.new_handle(self))
+        self._owner = ffi.new_handle(self)
+        guest = self._new_guest(self._scope, self._owner)
         if guest == ffi.NULL:
             raise MemoryError("no memory for a scope")
         self._guest = ffi.gc(guest, lib.bext_guest_release)
 
     def _new_guest(self, scope: Any, owner: Any) -> Any:
-        """The guest in C, NULL where there is no memory. `owner` is what C knows this object by, and must be kept alive."""
+        """The guest in C, NULL where there is no memory. `owner` is what C knows this object by."""
         raise NotImplementedError
 
     def _hold(self, handle: SpanHandle) -> None:
@@ -77,13 +83,14 @@ class NativeCalls:
     def define_in(self, linker: Linker) -> None:
         """Define the six imports in `linker`."""
         with self._in_use_lock:  # scopes whose linkers and stores are gone are let go here, so that none is kept for long
-            self._in_use.difference_update([calls for calls in self._in_use if calls.is_unused()])
-            self._in_use.add(self)
+            for address in [address for address, calls in self.in_use.items() if calls.is_unused()]:
+                del self.in_use[address]
+            self.in_use[int(ffi.cast("intptr_t", self._owner))] = self
         pointer = ffi.cast("void *", ctypes.cast(linker.ptr(), ctypes.c_void_p).value)
         for operation, signature in enumerate(IMPORTS.values()):
             func_type = signature.func_type()
-            address = ctypes.cast(func_type.ptr(), ctypes.c_void_p).value
-            error = lib.bext_guest_define(self._guest, pointer, operation, ffi.cast("void *", address))
+            type_pointer = ffi.cast("void *", ctypes.cast(func_type.ptr(), ctypes.c_void_p).value)
+            error = lib.bext_guest_define(self._guest, pointer, operation, type_pointer)
             assert error == ffi.NULL  # the linker was found free of them
 
     def stats(self) -> ScopeStats:
@@ -152,7 +159,7 @@ class NativeCalls:
     def answer(self, method: Callable[..., bool], arguments: tuple[Any, ...]) -> int:
         """Run one of the above for C; nothing is raised into it."""
         try:
-            return int(lib.BEXT_ANSWER_TAKEN if method(self, *arguments) else lib.BEXT_ANSWER_FAILED)
+            return TAKEN if method(self, *arguments) else FAILED
         except BaseException as error:  # noqa: BLE001  # C has nobody to raise it to
             return self.failed(method.__name__, error)
 
@@ -163,7 +170,7 @@ class NativeCalls:
             return int(lib.BEXT_ANSWER_STOP)
         self.count_tracer_error()  # a defect of ours, or no memory left: never the guest's trouble
         log_safely(logger, logging.ERROR, "host call %s failed", operation, error=error)
-        return int(lib.BEXT_ANSWER_FAILED)
+        return FAILED
 
     @classmethod
     def renew_lock(cls) -> None:
@@ -187,7 +194,7 @@ def callback(method: Callable[..., bool]) -> None:
         calls: NativeCalls = ffi.from_handle(traceback.tb_frame.f_locals["self"])
         return calls.failed(method.__name__, error)
 
-    ffi.def_extern(name=f"bext_python_{method.__name__}", error=lib.BEXT_ANSWER_FAILED, onerror=interrupted)(called)
+    ffi.def_extern(name=f"bext_python_{method.__name__}", error=FAILED, onerror=interrupted)(called)
 
 
 callback(NativeCalls.wrong_store)
@@ -209,7 +216,6 @@ class RecorderCalls(NativeCalls):
         super().__init__(policy, stop)
 
     def _new_guest(self, scope: Any, owner: Any) -> Any:
-        self._owner = owner
         name, version = self._texts
         return lib.bext_recorder_guest_new(scope, owner, self._recorder, name, len(name), version, len(version))
 

@@ -154,11 +154,13 @@ class NativeCore:
     def take_batches(self, at_most_spans: int, at_most_bytes: int) -> list[Batch]:
         """Empty the queue, cut into batches; a span larger than a batch gets one of its own."""
         batches = []
-        taken = ffi.new("bext_batch *", lib.bext_recorder_take(self.native))
-        while taken.first != ffi.NULL:
-            cut = lib.bext_batch_cut(taken, min(at_most_spans, _U64), min(at_most_bytes, _U64))
-            first = ffi.gc(cut.first, lib.bext_finished_free)
-            batches.append(Batch(NativeSpans(ffi, first, cut.count), cut.payload_bytes))
+        waiting = ffi.gc(ffi.new("bext_waiting *"), lib.bext_waiting_free)
+        lib.bext_recorder_take(self.native, waiting)
+        while waiting.count:
+            cut = lib.bext_batch_cut(waiting, min(at_most_spans, _U64), min(at_most_bytes, _U64))
+            if cut == ffi.NULL:
+                raise MemoryError("no memory for a batch")
+            batches.append(Batch(NativeSpans(ffi, ffi.gc(cut, lib.bext_batch_free)), cut.payload_bytes))
         return batches
 
 
