@@ -40,7 +40,7 @@ class Exporting:
     def hand_over(self, batches: Sequence[Batch], deadline: float) -> None:
         """Queue the batches before each exporter."""
         with self._lock:  # held all along, so that nothing is on its way unseen
-            self._outstanding += [(worker.name, worker.export(batch, deadline)) for worker in self._workers for batch in batches]
+            self._outstanding += [(worker.name, future) for worker in self._workers for future in worker.export(batches, deadline)]
 
     def shut_down(self, deadline: float) -> None:
         """Queue the shutdown of each exporter, behind its batches."""
