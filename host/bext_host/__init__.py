@@ -2,7 +2,6 @@
 
 from .boundary import (
     EngineUnavailable,
-    GuestStopped,
     ModuleRefused,
     RemoteParents,
     ScopeStats,
@@ -46,7 +45,6 @@ __all__ = [
     "FinishedSpan",
     "FuelExhausted",
     "GuestEnded",
-    "GuestStopped",
     "GuestTrap",
     "HookFailed",
     "HookMissing",

@@ -1,7 +1,6 @@
 """The reference engine: the six imports in pure Python on wasmtime's public API, the executable specification of the boundary.
 
-Nothing a guest passes traps it or raises. wasmtime keeps an exception that a host function raised in one global of the process, so none
-may cross its trampoline; the one that does, to stop the program, carries nothing, and the original waits in the scope.
+Nothing a guest passes traps it or raises. What must stop the program stops the guest, and waits in the scope.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from bext_abi.constants import FUEL_PER_CALL, HANDLE_SIZE, MAX_TIME_UNIX_NANOS
 from bext_host.logs import log_safely
 
 from .contained import STOPS_THE_PROGRAM, TracerMaker
+from .define import define_function
 from .drops import Dropped
 from .guest_caller import GuestCaller, StoreIdentity
 from .open_handles import OpenHandles
@@ -31,10 +31,6 @@ logger = logging.getLogger("bext_host.boundary")
 
 _U32: Final = 2**32 - 1
 _U64: Final = 2**64 - 1
-
-
-class GuestStopped(Exception):
-    """Stops the guest because the program must stop; `TracerScope.raise_pending` raises what was really raised."""
 
 
 class ReferenceCalls:
@@ -67,7 +63,7 @@ class ReferenceCalls:
         for name, signature in IMPORTS.items():
             function = self._guarded(name, operations[name], 0 if signature.results else None)
             timed = function if self._nanos is None else self._timed(function)
-            linker.define_func(TRACER_IMPORT_MODULE, name, signature.func_type(), timed, access_caller=True)
+            define_function(linker, TRACER_IMPORT_MODULE, name, signature.func_type(), timed, self._stop, access_caller=True)
 
     def stats(self) -> ScopeStats:
         """The counters themselves."""
@@ -116,23 +112,19 @@ class ReferenceCalls:
         return self._table.drain()
 
     def _guarded(self, name: str, operation: Callable[..., int | None], dropped_result: int | None) -> Callable[..., int | None]:
-        """`operation` as a host function: a drop is counted, and no exception leaves but the one that stops the guest."""
+        """`operation` as a host function: a drop is counted, and nothing is raised but what must stop the program."""
 
         def host_call(caller: Caller, *arguments: int) -> int | None:
-            stopped = False
             try:
                 self._stats.calls[name] += 1
                 return operation(GuestCaller(caller), *arguments)
             except Dropped as dropped:
                 self._stats.drop(dropped.reason)
-            except STOPS_THE_PROGRAM as error:
-                self._stop(error)
-                stopped = True
+            except STOPS_THE_PROGRAM:
+                raise
             except BaseException as error:  # noqa: BLE001  # a defect of ours, or no memory left: never the guest's trouble
                 self._stats.drop(DropReason.TRACER_ERROR)
                 log_safely(logger, logging.ERROR, "host call %s failed", name, error=error)
-            if stopped:  # raised here, where it has no context: wasmtime-py may hand it to another thread
-                raise GuestStopped
             return dropped_result
 
         return host_call

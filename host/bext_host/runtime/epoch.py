@@ -1,7 +1,8 @@
 """How a running guest is ended: the engine's epoch goes on while calls run, and each store asks its call at every tick.
 
 One thread ticks for the whole process. It is started by the first call, ticks only while calls run, and is started anew in a forked child.
-The callback belongs to the store, so that one call is ended and no other.
+The callback belongs to the store, so that one call is ended and no other. It is cffi's and not ctypes', since a signal handler may raise
+before its first statement, and only cffi tells us: what stops the program must stop the guest.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import _cffi_backend
 from wasmtime import Engine, Store
 from wasmtime import _bindings as bindings
 
@@ -27,7 +29,8 @@ _IDLE_TICKS: Final = 100
 """So long the thread goes on without a call, since waking it costs more than a tick."""
 
 _CONTINUE: Final = 0  # WASMTIME_UPDATE_DEADLINE_CONTINUE: the deadline moves by the delta, and the guest goes on
-_CALLBACK: Final = ctypes.CFUNCTYPE(
+_CALLBACK: Final = "size_t(*)(void *, void *, uint64_t *, uint8_t *)"
+_POINTER: Final = ctypes.CFUNCTYPE(
     ctypes.c_size_t,
     ctypes.POINTER(bindings.wasmtime_context_t),
     ctypes.c_void_p,
@@ -36,16 +39,23 @@ _CALLBACK: Final = ctypes.CFUNCTYPE(
 )
 _FINALIZER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
+_ffi: Final[Any] = _cffi_backend.FFI()
+
 
 class EpochTicker:
     """Ticks the engines that have running calls."""
 
     def __init__(self) -> None:
         self._running: dict[int, list[Engine]] = {}
-        self.renew()
+        self._renew()
 
-    def renew(self) -> None:
-        """In a forked child: there is no thread, and no call but those of the thread that forked."""
+    def after_fork_in_child(self) -> None:
+        """There is no thread, and no call but those of the thread that forked, whose time goes on."""
+        self._renew()
+        if self._running:
+            self._keep_ticking()
+
+    def _renew(self) -> None:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_idle = False
@@ -97,7 +107,7 @@ class EpochTicker:
 
 ticker: Final = EpochTicker()
 
-os.register_at_fork(after_in_child=ticker.renew)
+os.register_at_fork(after_in_child=ticker.after_fork_in_child)
 atexit.register(ticker.stop)
 
 
@@ -107,9 +117,9 @@ class EpochGuard:
     def __init__(self, store: Store) -> None:
         self.control: CallControl | None = None
         self.stopped_by: BaseException | None = None
-        self._callback = _CALLBACK(self._on_epoch)
-        self._finalizer = ctypes.cast(0, _FINALIZER)
-        bindings.wasmtime_store_epoch_deadline_callback(store.ptr(), self._callback, None, self._finalizer)
+        self._callback = _ffi.callback(_CALLBACK, self._on_epoch, 0, self._on_stop)
+        pointer = ctypes.cast(int(_ffi.cast("uintptr_t", self._callback)), _POINTER)
+        bindings.wasmtime_store_epoch_deadline_callback(store.ptr(), pointer, None, ctypes.cast(0, _FINALIZER))
         store.set_epoch_deadline(1)
 
     @contextmanager
@@ -130,13 +140,14 @@ class EpochGuard:
 
     def _on_epoch(self, context: Any, data: Any, delta: Any, kind: Any) -> int:
         """Called by wasmtime in the guest's thread: an error ends the guest, 0 lets it go on to the next tick."""
-        try:
-            delta[0], kind[0] = 1, _CONTINUE
-            ending = None if self.control is None else self.control.ending
-        except BaseException as error:  # noqa: BLE001  # a signal's: it must not cross wasmtime, and is raised when the guest has returned
-            self.stopped_by = error
-            ending = Ending.STOPPED
+        delta[0], kind[0] = 1, _CONTINUE
+        ending = None if self.control is None else self.control.ending
         return 0 if ending is None else _new_error(ending.value)
+
+    def _on_stop(self, kind: Any, error: BaseException, traceback: Any) -> int:
+        """Called where that raised, which only a signal handler can have done: it is raised again when the guest has returned."""
+        self.stopped_by = error
+        return _new_error(Ending.STOPPED.value)
 
     def take_stop(self) -> BaseException | None:
         """What a signal handler raised while the guest ran, once."""

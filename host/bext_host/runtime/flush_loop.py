@@ -16,12 +16,32 @@ from bext_host.logs import log_safely
 logger = logging.getLogger("bext_host.runtime")
 
 _LOOK_SECONDS: Final = 0.5
-"""How often a thread that waits for spans looks whether it is to stop."""
+"""How often a thread that waits looks whether it is to stop, or its host is gone."""
 
 _loops: Final[WeakSet[FlushLoop]] = WeakSet()
 
 WaitForSpans = Callable[[int, float], bool]
 """SpanRecorder.wait_until_queued."""
+
+
+class _Due:
+    """When a flush is due. It knows nothing of the host, so that waiting for it keeps no forgotten host alive."""
+
+    def __init__(self, tracer: object, seconds: float, spans: int) -> None:
+        self._seconds = seconds
+        self._spans = spans
+        wait = getattr(tracer, "wait_until_queued", None)
+        self._wait_for_spans: WaitForSpans | None = wait if callable(wait) else None
+
+    def wait(self, stop: threading.Event, is_wanted: Callable[[], object]) -> None:
+        """Wait until a flush is due, or nobody wants one any more."""
+        due = time.monotonic() + self._seconds
+        while not stop.is_set() and is_wanted() and (left := due - time.monotonic()) > 0:
+            at_most = min(left, _LOOK_SECONDS)
+            if self._wait_for_spans is None:
+                stop.wait(at_most)
+            elif self._wait_for_spans(self._spans, at_most):
+                break
 
 
 class FlushLoop:
@@ -33,12 +53,9 @@ class FlushLoop:
     def __init__(self, tracer: object, seconds: float, spans: int, flush: Callable[[], None], each: Callable[[], None]) -> None:
         self.flushes = 0
         self.errors = 0
-        self._seconds = seconds
-        self._spans = spans
+        self._due = _Due(tracer, seconds, spans)
         self._flush = flush
         self._each = each
-        wait = getattr(tracer, "wait_until_queued", None)
-        self._wait_for_spans: WaitForSpans | None = wait if callable(wait) else None
         self._logged: set[str] = set()
         self._renew()
         _loops.add(self)
@@ -54,7 +71,7 @@ class FlushLoop:
             return
         with self._lock:
             if self._thread is None and not self._stop.is_set():
-                self._thread = threading.Thread(target=_run, args=(ref(self), self._stop), name="bext-flush", daemon=True)
+                self._thread = threading.Thread(target=_run, args=(ref(self), self._due, self._stop), name="bext-flush", daemon=True)
                 self._thread.start()
 
     def stop(self) -> None:
@@ -62,18 +79,8 @@ class FlushLoop:
         with self._lock:
             self._stop.set()
 
-    def round(self) -> None:
-        """Wait until a flush is due, and flush."""
-        due = time.monotonic() + self._seconds
-        while not self._stop.is_set() and (left := due - time.monotonic()) > 0:
-            if self._wait_for_spans is None:
-                self._stop.wait(min(left, threading.TIMEOUT_MAX))
-            elif self._wait_for_spans(self._spans, min(left, _LOOK_SECONDS)):
-                break
-        if not self._stop.is_set():
-            self._flush_once()
-
-    def _flush_once(self) -> None:
+    def flush_once(self) -> None:
+        """Do what is due."""
         self.flushes += 1
         try:
             self._each()
@@ -93,13 +100,14 @@ class FlushLoop:
                 loop._renew()  # noqa: SLF001  # as above
 
 
-def _run(loop: ref[FlushLoop], stop: threading.Event) -> None:
-    """Goes on while somebody has the loop: a host that was forgotten is not kept alive by its thread."""
-    while not stop.is_set():
+def _run(loop: ref[FlushLoop], due: _Due, stop: threading.Event) -> None:
+    """Goes on while somebody has the loop: a host that was forgotten is not kept alive by its thread, and ends it."""
+    while True:
+        due.wait(stop, loop)
         held = loop()
-        if held is None:
+        if held is None or stop.is_set():
             return
-        held.round()
+        held.flush_once()
         del held
 
 

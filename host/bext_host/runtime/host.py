@@ -6,7 +6,6 @@ import atexit
 import logging
 import os
 from collections.abc import Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -25,7 +24,7 @@ from bext_host.version import version as product_version
 from .config import DEFAULT_FLUSH_SECONDS, HostConfig, PluginConfig, read_config
 from .errors import PluginClosed, PluginError
 from .flush_loop import FlushLoop
-from .hooks import DEFAULT_PRIORITY, HookArgument
+from .hooks import DEFAULT_PRIORITY, HookArgument, encode_argument
 from .host_functions import HostFunction, HostFunctions
 from .loading import LoadOrder, PluginLoader
 from .module_cache import ModuleCache
@@ -36,7 +35,6 @@ from .tracer_choice import tracer_of
 
 logger = logging.getLogger("bext_host.runtime")
 
-_ASYNC_THREADS: Final = 32
 _hosts: Final[WeakSet[PluginHost]] = WeakSet()
 
 
@@ -73,7 +71,6 @@ class PluginHost:
         self._running = False
         self._closed = False
         self._owns_tracer = False
-        self._executor: Executor | None = None
         self._flush_loop = FlushLoop(tracer, flush_seconds, self._bridge.limits.queue_spans // 2, self._flush, self._expire_spans)
         self._version = product_version()
         _hosts.add(self)
@@ -162,17 +159,20 @@ class PluginHost:
         parent: SpanHandle | None = None,
         traceparent: str | None = None,
         tracestate: str = "",
-    ) -> dict[str, PluginError | None]:
+    ) -> dict[str, Exception | None]:
         """Call a hook of every plugin that exports it, one after the other by priority; what each ended with, None where all was well.
 
-        An error in one stops no other. Arguments are as for `Plugin.call`, which tells of TypeError and ValueError.
+        An error in one stops no other: a PluginError, or what a host function of the embedder's raised. Raises TypeError or ValueError
+        for arguments of the wrong kind, before any is called.
         """
-        outcomes: dict[str, PluginError | None] = {}
+        for argument in arguments:
+            encode_argument(argument)
+        outcomes: dict[str, Exception | None] = {}
         for plugin in self._exporting(hook):
             try:
                 plugin.call(hook, *arguments, parent=parent, traceparent=traceparent, tracestate=tracestate)
                 outcomes[plugin.name] = None
-            except PluginError as error:
+            except Exception as error:  # noqa: BLE001  # given to whoever asked for all of them
                 outcomes[plugin.name] = error
         return outcomes
 
@@ -183,14 +183,16 @@ class PluginHost:
         parent: SpanHandle | None = None,
         traceparent: str | None = None,
         tracestate: str = "",
-    ) -> dict[str, PluginError | None]:
+    ) -> dict[str, Exception | None]:
         """As `dispatch`, by `Plugin.call_async`. A cancellation ends the call that runs, and those after it are not made."""
-        outcomes: dict[str, PluginError | None] = {}
+        for argument in arguments:
+            encode_argument(argument)
+        outcomes: dict[str, Exception | None] = {}
         for plugin in self._exporting(hook):
             try:
                 await plugin.call_async(hook, *arguments, parent=parent, traceparent=traceparent, tracestate=tracestate)
                 outcomes[plugin.name] = None
-            except PluginError as error:
+            except Exception as error:  # noqa: BLE001  # given to whoever asked for all of them
                 outcomes[plugin.name] = error
         return outcomes
 
@@ -211,13 +213,14 @@ class PluginHost:
         )
 
     def close(self) -> None:
-        """Close the plugins, the last loaded first, and flush the tracer. Raises FlushError where it could not hand over everything."""
-        self._flush_loop.stop()
+        """Close the plugins, the last loaded first, and flush the tracer. Raises FlushError where it could not hand over everything.
+
+        Raises ReentrantCall from inside a call of a plugin's; the host goes on then.
+        """
         for plugin in reversed(tuple(self._plugins.values())):
             plugin.close()
+        self._flush_loop.stop()
         self._running, self._closed = False, True
-        if isinstance(self._executor, ThreadPoolExecutor):
-            self._executor.shutdown(wait=False)
         _hosts.discard(self)
         try:
             self._flush()
@@ -244,12 +247,6 @@ class PluginHost:
         self.failures[name] = error
         log_safely(logger, logging.ERROR, "plugin cannot be used: %s", _reason(name, error))
 
-    def _threads(self) -> Executor:
-        """For calls that are awaited."""
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(_ASYNC_THREADS, thread_name_prefix="bext-call")
-        return self._executor
-
     def _load(self, source: Bytes | str | os.PathLike[str], order: LoadOrder) -> Plugin:
         name = order.settings.name
         if self._closed:
@@ -260,7 +257,6 @@ class PluginHost:
             tracer=self._contained,
             version=self._version,
             is_running=lambda: self._running,
-            executor=self._threads,
             on_call=self._flush_loop.keep_running,
             on_close=self._forget,
         )
@@ -311,6 +307,7 @@ def _at_exit() -> None:
     """Whoever forgot to close a host loses no span that can still be flushed, and is told what could not be."""
     for host in list(_hosts):
         try:
+            host.interrupt()  # only daemon threads are left, whose calls nobody waits for
             host.close()
         except Exception as error:  # noqa: BLE001  # nothing must keep the process from ending
             left = host.stats().queued_spans

@@ -1,8 +1,4 @@
-"""guarded: a Python function as a host function that never raises into the guest.
-
-wasmtime-py keeps an exception that a host function raised in one global of the process, where another thread may find it. So none may
-cross its trampoline; the one that does, to stop the program, carries nothing, and the original is held for the thread that made the call.
-"""
+"""guarded: a host function of ours that raises nothing but what must stop the program: no guest's call makes it fail."""
 
 from __future__ import annotations
 
@@ -12,7 +8,6 @@ from typing import TypeAlias
 
 from wasmtime import Caller
 
-from bext_host.boundary import GuestStopped
 from bext_host.boundary.contained import STOPS_THE_PROGRAM
 from bext_host.boundary.drops import Dropped
 from bext_host.boundary.guest_caller import GuestCaller
@@ -27,7 +22,6 @@ HoldStop: TypeAlias = Callable[[BaseException], None]
 def guarded(
     name: str,
     operation: Callable[..., int | None],
-    hold_stop: HoldStop,
     *,
     out_of_bounds: int | None = None,
     failed: int | None = None,
@@ -38,7 +32,7 @@ def guarded(
     log, where it raised anything else.
     """
 
-    def contained(caller: Caller, *arguments: int) -> int | None:
+    def host_call(caller: Caller, *arguments: int) -> int | None:
         try:
             return operation(GuestCaller(caller), *arguments)
         except Dropped:
@@ -48,12 +42,5 @@ def guarded(
         except BaseException as error:  # noqa: BLE001  # a defect of ours, or no memory left: never the guest's trouble
             log_safely(logger, logging.ERROR, "host function %s failed", name, error=error)
             return failed
-
-    def host_call(caller: Caller, *arguments: int) -> int | None:
-        try:
-            return contained(caller, *arguments)
-        except STOPS_THE_PROGRAM as error:
-            hold_stop(error)
-        raise GuestStopped  # raised here, where it has no context: wasmtime-py may hand it to another thread
 
     return host_call

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from wasmtime import FuncType, Linker, Module
 
 from bext_abi import TRACER_IMPORT_MODULE
-from bext_host.boundary import GuestStopped
+from bext_host.boundary import define_function
 from bext_host.boundary.check import import_name, type_name
 from bext_host.boundary.signatures import IMPORTS, Signature
 
 from .log_import import LOG_IMPORT
 
-HostFunction = Callable[..., Any]
+HostFunction: TypeAlias = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +65,7 @@ class HostFunctions:
     def define_in(self, linker: Linker, hold: Callable[[BaseException], None]) -> None:
         """Define them all for one instance. `hold` keeps what one raises until the guest has returned."""
         for (module, name), defined in self._defined.items():
-            function = _contained(defined.function, hold)
-            linker.define_func(module, name, defined.type, function, access_caller=defined.access_caller)
-
-
-def _contained(function: HostFunction, hold: Callable[[BaseException], None]) -> HostFunction:
-    def host_call(*arguments: Any) -> Any:
-        try:
-            return function(*arguments)
-        except BaseException as error:  # noqa: BLE001  # raised in the thread that made the call
-            hold(error)
-        raise GuestStopped  # raised here, where it has no context: wasmtime-py may hand it to another thread
-
-    return host_call
+            define_function(linker, module, name, defined.type, defined.function, hold, access_caller=defined.access_caller)
 
 
 def type_of(value: object) -> str:

@@ -87,7 +87,7 @@ class PluginInstance:
         """The number that the guest exports as `priority`, a global or a function; None where it exports none."""
         found = self._exports.get(PRIORITY)
         if isinstance(found, Global):
-            return _number(found.value(self._store))
+            return _number(found.value(self._store)) if str(found.type(self._store).content) == "i32" else None
         if not isinstance(found, Func) or Signature.of(found.type(self._store)) != PRIORITY_SIGNATURE:
             return None
         with self._entered(PRIORITY, control):

@@ -9,6 +9,7 @@ from wasmtime import Linker, Module
 
 from bext_abi import TRACER_IMPORT_MODULE
 from bext_abi.constants import FUEL_PER_CALL
+from bext_host.boundary import define_function
 from bext_host.boundary.check import import_name, type_name
 from bext_host.boundary.drops import Dropped
 from bext_host.boundary.guest_caller import GuestCaller
@@ -41,7 +42,7 @@ def define_log(linker: Linker, output: GuestOutput, hold_stop: HoldStop) -> None
         else:
             output.log(level.decode("utf-8", "replace"), message)
 
-    linker.define_func(*LOG_IMPORT, LOG_SIGNATURE.func_type(), guarded("log", log, hold_stop), access_caller=True)
+    define_function(linker, *LOG_IMPORT, LOG_SIGNATURE.func_type(), guarded("log", log), hold_stop, access_caller=True)
 
 
 def log_faults(module: Module) -> Iterator[str]:

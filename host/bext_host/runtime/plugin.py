@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, Final
 from weakref import WeakSet
 
 from bext_abi import SpanHandle
@@ -18,7 +20,9 @@ from bext_host.logs import log_safely
 
 from .call_control import CallControl, Ending
 from .call_meter import CallBegin, CallCost, CallMeter
-from .errors import GuestEnded, HookFailed, HookMissing, PluginError
+from .call_threads import CallThreads
+from .errors import GuestEnded, HookFailed, HookMissing, PluginClosed, PluginError
+from .guest_errors import ended_while_waiting
 from .hook_span import CallContext, HookSpan, message_of, outcome_of
 from .hooks import CLEANUP, HOOKS, START, STOP, STRING, U32, HookArgument, encode_argument, is_helper, is_hook_of
 from .instance import PluginInstance
@@ -27,6 +31,8 @@ from .plugin_stats import CallCounters, PluginStats
 from .pool import InstancePool, Slot
 
 logger = logging.getLogger("bext_host.runtime")
+
+_plugins: Final[WeakSet[Plugin]] = WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,6 @@ class PluginHome:
     tracer: ContainedTracer
     version: str
     is_running: Callable[[], bool]
-    executor: Callable[[], Executor]
     on_call: Callable[[], None]
     on_close: Callable[[str], None]
 
@@ -70,8 +75,10 @@ class Plugin:
         self._pool: InstancePool[PluginInstance] = InstancePool(settings.name, settings.instances)
         self._counters = CallCounters()
         self._counters_lock = threading.Lock()
-        self._running: WeakSet[CallControl] = WeakSet()
+        self._threads = CallThreads()
+        self._running: set[CallControl] = set()  # added to, taken from and copied in one step each, which needs no lock
         self.priority: int | None = None
+        _plugins.add(self)
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -141,28 +148,32 @@ class Plugin:
         """
         context = CallContext.of(parent, traceparent, tracestate)
         encoded, control = self._encoded(hook, arguments), self._new_control(hook)
-        future = asyncio.get_running_loop().run_in_executor(self._home.executor(), self._call, hook, encoded, context, control)
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._threads.executor(), self._call, hook, encoded, context, control)
+        except RuntimeError:
+            self._running.discard(control)
+            raise PluginClosed(self.name, hook, "the plugin is closed") from None
         try:
             await asyncio.shield(future)
         except asyncio.CancelledError:
             control.end(Ending.CANCELLED)
+            future.add_done_callback(_know_error)  # the call was cancelled, and may be once more while it ends
             await asyncio.wait([future])
-            if not future.cancelled():
-                future.exception()  # it is known: the call was cancelled
             raise
 
     def interrupt(self) -> None:
         """End every call that runs or waits, as CallInterrupted; from any thread."""
-        for control in self._running_now():
+        for control in list(self._running):
             control.end(Ending.INTERRUPTED)
 
     def start(self) -> None:
         """Make an instance where there is none, and give it on_server_start in a running host. Raises PluginError where that fails."""
-        slot = self._pool.take(START, self._new_control(START))
-        try:
-            self._fill(slot)
-        finally:
-            self._pool.give_back(slot)
+        with self._controlled(START) as control:
+            slot = self._pool.take(START, control)
+            try:
+                self._fill(slot, control)
+            finally:
+                self._pool.give_back(slot)
 
     def expire_spans(self) -> None:
         """End, as abandoned, the guests' spans that have been open for longer than they may."""
@@ -175,19 +186,31 @@ class Plugin:
         What is open is ended as abandoned. Waits for the calls that run, within the time of a call. Closing again does nothing.
         """
         self._pool.close(CallControl(self.limits.timeout_for(STOP)), self._empty)
+        self._threads.close()
         self._home.on_close(self.name)
 
+    def after_fork_in_child(self) -> None:
+        """No thread is left that could let go of a lock."""
+        self._counters_lock = threading.Lock()
+
     def _new_control(self, hook: str) -> CallControl:
+        """The control of a call, which `interrupt` finds until it is discarded."""
         control = CallControl(self.limits.timeout_for(hook))
         self._running.add(control)
         return control
 
-    def _running_now(self) -> list[CallControl]:
-        while True:
-            try:
-                return list(self._running)
-            except RuntimeError:  # another thread began a call while this one looked
-                continue
+    @contextmanager
+    def _controlled(self, hook: str, during: CallControl | None = None) -> Iterator[CallControl]:
+        """A call of its own; one that is made during another ends when somebody ends that one, but not at its deadline."""
+        control = self._new_control(hook)
+        try:
+            if during is not None:
+                during.call_at_end(lambda: control.end(during.ending or Ending.INTERRUPTED))
+            yield control
+        finally:
+            if during is not None:
+                during.call_at_end(None)
+            self._running.discard(control)
 
     def _encoded(self, hook: str, arguments: Sequence[HookArgument]) -> list[bytes | int]:
         encoded = [encode_argument(argument) for argument in arguments]
@@ -203,13 +226,16 @@ class Plugin:
             raise HookMissing(self.name, hook, f"is function {signature}, which cannot be called with {given}")
 
     def _call(self, hook: str, encoded: Sequence[bytes | int], context: CallContext, control: CallControl) -> None:
-        begin = CallBegin(control)
-        slot = self._taken(hook, context, begin)
         try:
-            self._run(slot, hook, encoded, context, begin)
+            begin = CallBegin(control)
+            slot = self._taken(hook, context, begin)
+            try:
+                self._run(slot, hook, encoded, context, begin)
+            finally:
+                self._pool.give_back(slot)
+                self._home.on_call()
         finally:
-            self._pool.give_back(slot)
-            self._home.on_call()
+            self._running.discard(control)
 
     def _taken(self, hook: str, context: CallContext, begin: CallBegin) -> Slot[PluginInstance]:
         """A slot. A call that is over before it gets one has a span, too, and counts."""
@@ -226,17 +252,17 @@ class Plugin:
         meter: CallMeter | None = None
         failure: BaseException | None = None
         try:
-            instance = self._filled(slot)
+            instance = self._ready(slot, hook, begin.control)
             meter = CallMeter(instance)
             instance.call(hook, encoded, span.handle, begin.control)
         except BaseException as error:
             failure = error
-            if meter is None or not isinstance(error, HookFailed):  # a hook that reports failure leaves a sound instance, if it has started
+            if meter is not None and not isinstance(error, HookFailed):  # a hook that reports failure leaves a sound instance behind
                 self._discard(slot, error)
             raise
         finally:
-            span.end(failure, meter)
             self._count(hook, failure, CallCost() if meter is None else meter.cost, begin)
+            span.end(failure, meter)
 
     def _span(self, hook: str, context: CallContext, begin: CallBegin) -> HookSpan:
         return HookSpan(self._home.tracer, self.name, hook, context, self._home.version, begin.start_time)
@@ -248,30 +274,35 @@ class Plugin:
 
     # --- Instances ---
 
-    def _filled(self, slot: Slot[PluginInstance]) -> PluginInstance:
-        """The instance of a slot; a new one where there is none. One that runs in a running host has had on_server_start."""
-        if slot.instance is None:
-            slot.instance = self._new_instance()
-            control = self._new_control(START)
-            slot.instance.start(START, control)
-            if self.priority is None:
-                self.priority = slot.instance.priority(control)
-        if self._home.is_running() and not slot.instance.has_started:
-            slot.instance.has_started = True
-            self._run_if_there(slot, START, self._config)
+    def _ready(self, slot: Slot[PluginInstance], hook: str, control: CallControl) -> PluginInstance:
+        """The instance of a slot, for a call that still has time; one that has none leaves a sound instance alone."""
+        if control.ending is None:
+            self._fill(slot, control)
+        if control.ending is not None or slot.instance is None:
+            raise ended_while_waiting(self.name, hook, control)
         return slot.instance
 
-    def _run_if_there(self, slot: Slot[PluginInstance], hook: str, *arguments: HookArgument) -> None:
-        if hook in self.functions:
-            encoded = [encode_argument(argument) for argument in arguments]
-            self._run(slot, hook, encoded, CallContext(), CallBegin(self._new_control(hook)))
-
-    def _fill(self, slot: Slot[PluginInstance]) -> None:
+    def _fill(self, slot: Slot[PluginInstance], control: CallControl) -> None:
+        """Put an instance where there is none. One that runs in a running host has had on_server_start. `control` is the call's."""
         try:
-            self._filled(slot)
+            if slot.instance is None:
+                slot.instance = self._new_instance()
+                with self._controlled(START, control) as starting:
+                    slot.instance.start(START, starting)
+                    if self.priority is None:
+                        self.priority = slot.instance.priority(starting)
+            if self._home.is_running() and not slot.instance.has_started:
+                slot.instance.has_started = True
+                self._run_if_there(slot, START, self._config, during=control)
         except BaseException as error:  # an instance whose start-up failed is not used
             self._discard(slot, error)
             raise
+
+    def _run_if_there(self, slot: Slot[PluginInstance], hook: str, *arguments: HookArgument, during: CallControl | None = None) -> None:
+        if hook in self.functions:
+            encoded = [encode_argument(argument) for argument in arguments]
+            with self._controlled(hook, during) as control:
+                self._run(slot, hook, encoded, CallContext(), CallBegin(control))
 
     def _empty(self, slot: Slot[PluginInstance]) -> None:
         """The end of an instance; whatever its hooks do, it is let go."""
@@ -297,3 +328,17 @@ class Plugin:
 
 def _reason(error: BaseException) -> str:
     return error.outcome if isinstance(error, PluginError) else type(error).__name__
+
+
+def _know_error(future: asyncio.Future[Any]) -> None:
+    """Take note of how a future ended, so that asyncio does not complain that nobody did."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _after_fork_in_child() -> None:
+    for plugin in list(_plugins):
+        plugin.after_fork_in_child()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

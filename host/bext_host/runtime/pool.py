@@ -6,6 +6,7 @@ through others or not, for this thread itself would wait for ever; it gets Reent
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections import deque
@@ -26,8 +27,6 @@ _waiting_for: dict[int, InstancePool[object]] = {}
 """The pool that each waiting thread waits for, by thread id."""
 
 _pools: Final[WeakSet[InstancePool[object]]] = WeakSet()
-_lost: Final[list[object]] = []
-"""Instances that another thread was in when this process was forked: their stores must never be touched, not even to be freed."""
 
 
 class Slot(Generic[T]):
@@ -56,6 +55,7 @@ class InstancePool(Generic[T]):
         self._free: list[Slot[T]] = [Slot() for _ in range(size)]
         self._holders: dict[Slot[T], int] = {}
         self._waiters: deque[_Waiter[T]] = deque()
+        self._when_late: Callable[[Slot[T]], None] | None = None
         _pools.add(self)  # type: ignore[arg-type]  # only its own methods touch what is in it
 
     @property
@@ -78,7 +78,6 @@ class InstancePool(Generic[T]):
             waiter = _Waiter[T](thread)
             self._waiters.append(waiter)
             _waiting_for[thread] = self  # type: ignore[assignment]  # as above
-        control.has_waited = True
         slot = self._waited(waiter, control)
         if slot is not None:
             return slot
@@ -90,20 +89,27 @@ class InstancePool(Generic[T]):
         """Let go of a slot: whoever waits longest gets it."""
         with _lock:
             self._holders.pop(slot, None)
-            waiter = self._next_waiter()
-            if waiter is not None:
-                waiter.slot = slot
-                self._holders[slot] = waiter.thread
-                waiter.ready.set()
-            elif slot.instance is None:
-                self._free.insert(0, slot)
-            else:
-                self._free.append(slot)
+            if self._when_late is None:
+                self._pass_on(slot)
+                return
+        self._when_late(slot)
+
+    def _pass_on(self, slot: Slot[T]) -> None:
+        waiter = self._next_waiter()
+        if waiter is not None:
+            waiter.slot = slot
+            self._holders[slot] = waiter.thread
+            waiter.ready.set()
+        elif slot.instance is None:
+            self._free.insert(0, slot)
+        else:
+            self._free.append(slot)
 
     def close(self, control: CallControl, each: Callable[[Slot[T]], None]) -> None:
         """Refuse every later call, and call `each` with every slot as it becomes free. Closing again does nothing.
 
-        Raises ReentrantCall from inside a call of this plugin's; slots that do not become free in time are left as they are.
+        One that does not become free in time is given to `each` by the thread that gives it back. Raises ReentrantCall from inside a
+        call of this plugin's.
         """
         with _lock:
             if threading.get_ident() in self._holders.values():
@@ -116,7 +122,12 @@ class InstancePool(Generic[T]):
         for _ in range(self._size):
             slot = self._take_last(control)
             if slot is None:
-                return
+                break
+            each(slot)
+        with _lock:
+            self._when_late = each
+            late, self._free = self._free, []
+        for slot in late:
             each(slot)
 
     def _taken_at_once(self, thread: int, hook: str) -> Slot[T] | None:
@@ -134,15 +145,20 @@ class InstancePool(Generic[T]):
         return None
 
     def _waited(self, waiter: _Waiter[T], control: CallControl) -> Slot[T] | None:
+        is_interrupted = True
         try:
+            control.has_waited = True
             control.call_at_end(waiter.ready.set)
             waiter.ready.wait(min(control.remaining, threading.TIMEOUT_MAX))
+            is_interrupted = False
         finally:
             control.call_at_end(None)
             with _lock:
                 _waiting_for.pop(waiter.thread, None)
                 if waiter.slot is None:
                     self._waiters.remove(waiter)
+            if is_interrupted and waiter.slot is not None:  # a signal came just as it got one
+                self.give_back(waiter.slot)
         return waiter.slot
 
     def _take_last(self, control: CallControl) -> Slot[T] | None:
@@ -179,8 +195,13 @@ class InstancePool(Generic[T]):
         gone = [slot for slot, holder in self._holders.items() if holder != thread]
         for slot in gone:
             del self._holders[slot]
-            _lost.append(slot.instance)
+            _keep_for_ever(slot.instance)
             self._free.insert(0, Slot())
+
+
+def _keep_for_ever(instance: object) -> None:
+    """One that another thread was in when this process was forked: its store must never be touched, not even freed at the end."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(instance))
 
 
 def _after_fork_in_child() -> None:

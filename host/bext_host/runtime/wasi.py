@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from wasmtime import Linker, Store, WasiConfig
 
+from bext_host.boundary import define_function
 from bext_host.boundary.guest_caller import GuestCaller
 from bext_host.boundary.signatures import Signature
 
@@ -97,8 +98,8 @@ def define_wasi(linker: Linker, guest: WasiGuest) -> None:
     linker.allow_shadowing = True
     try:
         for name, signature, operation in functions:
-            function = guarded(name, operation, guest.hold_stop, out_of_bounds=FAULT, failed=IO)
-            linker.define_func(MODULE, name, signature.func_type(), function, access_caller=True)
+            function = guarded(name, operation, out_of_bounds=FAULT, failed=IO)
+            define_function(linker, MODULE, name, signature.func_type(), function, guest.hold_stop, access_caller=True)
     finally:
         linker.allow_shadowing = False
 
