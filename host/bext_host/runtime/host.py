@@ -24,6 +24,7 @@ from bext_host.version import version as product_version
 from .config import DEFAULT_FLUSH_SECONDS, HostConfig, PluginConfig, read_config
 from .errors import PluginClosed, PluginError
 from .flush_loop import FlushLoop
+from .hook_span import CallContext
 from .hooks import DEFAULT_PRIORITY, HookArgument, encode_argument
 from .host_functions import HostFunction, HostFunctions
 from .loading import LoadOrder, PluginLoader
@@ -165,8 +166,7 @@ class PluginHost:
         An error in one stops no other: a PluginError, or what a host function of the embedder's raised. Raises TypeError or ValueError
         for arguments of the wrong kind, before any is called.
         """
-        for argument in arguments:
-            encode_argument(argument)
+        _check_call(arguments, parent)
         outcomes: dict[str, Exception | None] = {}
         for plugin in self._exporting(hook):
             try:
@@ -185,8 +185,7 @@ class PluginHost:
         tracestate: str = "",
     ) -> dict[str, Exception | None]:
         """As `dispatch`, by `Plugin.call_async`. A cancellation ends the call that runs, and those after it are not made."""
-        for argument in arguments:
-            encode_argument(argument)
+        _check_call(arguments, parent)
         outcomes: dict[str, Exception | None] = {}
         for plugin in self._exporting(hook):
             try:
@@ -294,6 +293,13 @@ def _reason(name: str, error: BextTracerError | OSError) -> str:
     if isinstance(error, OSError):
         return escape(f"{name}: cannot read {error.filename}: {error.strerror}")
     return str(error)
+
+
+def _check_call(arguments: Iterable[HookArgument], parent: SpanHandle | None) -> None:
+    """Raise TypeError or ValueError for what is wrong for every plugin alike."""
+    CallContext.of(parent, None, "")
+    for argument in arguments:
+        encode_argument(argument)
 
 
 def _close(tracer: TracerPlugin) -> None:
