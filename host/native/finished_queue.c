@@ -55,7 +55,9 @@ void bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most
 
 static uint64_t read_number(atomic_uint_fast64_t *number) { return atomic_load_explicit(number, memory_order_relaxed); }
 
-static uint64_t add_to(atomic_uint_fast64_t *number, uint64_t more) { return atomic_fetch_add_explicit(number, more, memory_order_relaxed); }
+static uint64_t add_to(atomic_uint_fast64_t *number, uint64_t more) {
+  return atomic_fetch_add_explicit(number, more, memory_order_relaxed);
+}
 
 /* A turn is given out even where there is no place: there is none for those after it either, until all are taken out. */
 static bool take_turn(bext_queue *queue, uint64_t payload_bytes, uint64_t *turn) {
