@@ -133,7 +133,9 @@ bool bext_attributes_next(bext_attributes *attributes, bext_attribute_view *out)
 /* --- The usual attribute ------------------------------------------------------------------------------------------------------ */
 
 /* Whether the int of this body, big-endian, could not be any shorter. */
-static bool is_shortest(uint64_t number, unsigned width) { return !width || number > (width == 1 ? 0x7f : width == 2 ? UINT8_MAX : UINT16_MAX); }
+static bool is_shortest(uint64_t number, unsigned width) {
+  return !width || number > (width == 1 ? 0x7f : width == 2 ? UINT8_MAX : UINT16_MAX);
+}
 
 /* The text that fills the bytes up to `end`, in the two shortest forms of str. */
 static bool read_last_text(const uint8_t *at, const uint8_t *end, bext_text *out, bool *is_canonical) {

@@ -35,42 +35,41 @@ static bool begin_chunk(bext_finished_memory *memory) {
   return true;
 }
 
-static bext_finished *alone(uint64_t size) {
-  bext_finished *span = malloc(sizeof *span + (size_t)size);
-  if (span) span->chunk = NULL;
-  return span;
-}
-
 /* What a span takes in a chunk. */
 static uint64_t room_for(uint64_t size) {
   uint64_t unrounded = sizeof(bext_finished) + size + _Alignof(bext_finished) - 1;
   return unrounded - unrounded % _Alignof(bext_finished);
 }
 
-/* NULL where the span is too large to share a chunk. */
-static bext_finished *in_chunk(bext_finished_memory *memory, uint64_t size) {
+/* None where the span is too large to share a chunk. */
+static bext_finished_place in_chunk(bext_finished_memory *memory, uint64_t size) {
+  const bext_finished_place none = {NULL, NULL};
   uint64_t needed = room_for(size);
-  if (needed > SMALLEST_CHUNK / 2) return NULL;
-  if ((!memory->chunk || memory->room - memory->used < needed) && !begin_chunk(memory)) return NULL;
-  bext_finished *span = (void *)(memory->chunk->bytes + memory->used);
-  span->chunk = memory->chunk;
+  if (needed > SMALLEST_CHUNK / 2) return none;
+  if ((!memory->chunk || memory->room - memory->used < needed) && !begin_chunk(memory)) return none;
+  bext_finished_place place = {(void *)(memory->chunk->bytes + memory->used), memory->chunk};
   memory->last = memory->used;
   memory->used += (uint32_t)needed;
   memory->spans++;
-  return span;
+  return place;
 }
 
-bext_finished *bext_finished_new(bext_finished_memory *memory, uint64_t size) {
-  bext_finished *span = memory ? in_chunk(memory, size) : NULL;
-  return span ? span : alone(size);
+bext_finished_place bext_finished_new(bext_finished_memory *memory, uint64_t size) {
+  if (memory) {
+    bext_finished_place shared = in_chunk(memory, size);
+    if (shared.span) return shared;
+  }
+  return (bext_finished_place){malloc(sizeof(bext_finished) + (size_t)size), NULL};
 }
 
-void bext_finished_trim(bext_finished_memory *memory, bext_finished *span, size_t size) {
-  span->size = size;
-  if (span->chunk) memory->used = memory->last + (uint32_t)room_for(size);
+void bext_finished_trim(bext_finished_memory *memory, bext_finished_place place, size_t size) {
+  place.span->size = size;
+  if (place.chunk) memory->used = memory->last + (uint32_t)room_for(size);
 }
 
-void bext_finished_free(bext_finished *span) {
-  if (span->chunk) release_chunk(span->chunk, 1);
-  else free(span);
+void bext_finished_free(bext_finished_place place) {
+  if (place.chunk) release_chunk(place.chunk, 1);
+  else free(place.span);
 }
+
+void bext_chunk_free_spans(bext_chunk *chunk, uint64_t count) { release_chunk(chunk, (size_t)count); }

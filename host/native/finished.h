@@ -26,10 +26,15 @@
 typedef struct bext_chunk bext_chunk;
 
 typedef struct bext_finished {
-  bext_chunk *chunk; /* NULL where the span has its memory for itself */
   size_t size;
   uint8_t bytes[];
 } bext_finished;
+
+/* A span and the chunk that it stands in, NULL where it has its memory for itself. */
+typedef struct bext_finished_place {
+  bext_finished *span; /* NULL: there is none */
+  bext_chunk *chunk;
+} bext_finished_place;
 
 /*
  * Where spans that end one after the other get their memory: one behind the other in a chunk, so that it takes one allocation for many
@@ -43,13 +48,15 @@ typedef struct bext_finished_memory {
   uint32_t spans;
 } bext_finished_memory;
 
-/* Room for a span of so many bytes; `memory` may be NULL. NULL where there is none. */
-bext_finished *bext_finished_new(bext_finished_memory *memory, uint64_t size);
+/* Room for a span of so many bytes; `memory` may be NULL. */
+bext_finished_place bext_finished_new(bext_finished_memory *memory, uint64_t size);
 /* Sets the size of the span that was made last, and gives back what it does not need. */
-void bext_finished_trim(bext_finished_memory *memory, bext_finished *span, size_t size);
+void bext_finished_trim(bext_finished_memory *memory, bext_finished_place place, size_t size);
 /* Lets go of the chunk that is being filled. */
 void bext_finished_memory_close(bext_finished_memory *memory);
 
-void bext_finished_free(bext_finished *span);
+void bext_finished_free(bext_finished_place place);
+/* Frees so many spans of one chunk, whichever they are: none of them is looked at. */
+void bext_chunk_free_spans(bext_chunk *chunk, uint64_t count);
 
 #endif /* BEXT_FINISHED_H */

@@ -64,7 +64,9 @@ void bext_queue_forget_waiter(bext_queue *queue) {
 
 static uint64_t read_number(atomic_uint_fast64_t *number) { return atomic_load_explicit(number, memory_order_relaxed); }
 
-static uint64_t add_to(atomic_uint_fast64_t *number, uint64_t more) { return atomic_fetch_add_explicit(number, more, memory_order_relaxed); }
+static uint64_t add_to(atomic_uint_fast64_t *number, uint64_t more) {
+  return atomic_fetch_add_explicit(number, more, memory_order_relaxed);
+}
 
 /* A turn is given out even where there is no place: there is none for those after it either, until all are taken out. */
 static bool take_turn(bext_queue *queue, uint64_t payload_bytes, uint64_t *turn) {
@@ -78,7 +80,7 @@ static bool take_turn(bext_queue *queue, uint64_t payload_bytes, uint64_t *turn)
   return false;
 }
 
-bool bext_queue_put(bext_queue *queue, bext_lane *lane, bext_finished *span, uint64_t payload_bytes) {
+bool bext_queue_put(bext_queue *queue, bext_lane *lane, bext_finished_place span, uint64_t payload_bytes) {
   uint64_t turn;
   return take_turn(queue, payload_bytes, &turn) && append(lane, (bext_waiting_span){span, payload_bytes, turn});
 }
@@ -133,7 +135,7 @@ static void step(bext_waiting *waiting) {
 }
 
 void bext_waiting_free(bext_waiting *waiting) {
-  for (; waiting->count; step(waiting)) bext_finished_free(peek(waiting)->span);
+  for (; waiting->count; step(waiting)) bext_finished_free(peek(waiting)->place);
 }
 
 /* --- Batches --------------------------------------------------------------------------------------------------------------- */
@@ -142,19 +144,40 @@ static bool fits_batch(const bext_batch *batch, uint64_t payload_bytes, uint64_t
   return !batch->count || (batch->count < at_most_spans && batch->payload_bytes + payload_bytes <= at_most_bytes);
 }
 
-bext_batch *bext_batch_cut(bext_waiting *from, uint64_t at_most_spans, uint64_t at_most_bytes) {
-  uint64_t room = from->count < at_most_spans ? from->count : at_most_spans ? at_most_spans : 1;
-  bext_batch *batch = malloc(sizeof *batch + (size_t)room * sizeof batch->spans[0]);
+/* An empty batch with room for so many spans; for the case that no two neighbours share a chunk, for as many runs. */
+static bext_batch *new_batch(uint64_t room) {
+  bext_batch *batch = malloc(sizeof *batch + (size_t)room * (sizeof batch->spans[0] + sizeof batch->runs[0]));
   if (!batch) return NULL;
-  batch->count = batch->payload_bytes = 0;
+  batch->count = batch->payload_bytes = batch->run_count = 0;
+  batch->runs = (void *)(batch->spans + room);
+  return batch;
+}
+
+static void add_to_batch(bext_batch *batch, const bext_waiting_span *waiting) {
+  bext_chunk *chunk = waiting->place.chunk;
+  bool is_of_run = batch->run_count && batch->runs[batch->run_count - 1].chunk == chunk;
+  if (!is_of_run) batch->runs[batch->run_count++] = (bext_batch_run){chunk, 0};
+  batch->runs[batch->run_count - 1].count++;
+  batch->spans[batch->count++] = waiting->place.span;
+  batch->payload_bytes += waiting->payload_bytes;
+}
+
+bext_batch *bext_batch_cut(bext_waiting *from, uint64_t at_most_spans, uint64_t at_most_bytes) {
+  bext_batch *batch = new_batch(from->count < at_most_spans ? from->count : at_most_spans ? at_most_spans : 1);
+  if (!batch) return NULL;
   for (; from->count && fits_batch(batch, peek(from)->payload_bytes, at_most_spans, at_most_bytes); step(from)) {
-    batch->payload_bytes += peek(from)->payload_bytes;
-    batch->spans[batch->count++] = peek(from)->span;
+    add_to_batch(batch, peek(from));
   }
   return batch;
 }
 
+static void free_run(bext_finished *const *spans, const bext_batch_run *run) {
+  if (run->chunk) bext_chunk_free_spans(run->chunk, run->count);
+  for (uint64_t i = 0; !run->chunk && i < run->count; i++) bext_finished_free((bext_finished_place){spans[i], NULL});
+}
+
 void bext_batch_free(bext_batch *batch) {
-  for (uint64_t i = 0; i < batch->count; i++) bext_finished_free(batch->spans[i]);
+  uint64_t first = 0;
+  for (uint64_t i = 0; i < batch->run_count; first += batch->runs[i++].count) free_run(batch->spans + first, &batch->runs[i]);
   free(batch);
 }

@@ -14,7 +14,7 @@
 
 /* A finished span that waits: its turn among all of them, and what it weighs. */
 typedef struct bext_waiting_span {
-  bext_finished *span;
+  bext_finished_place place;
   uint64_t payload_bytes;
   uint64_t turn;
 } bext_waiting_span;
@@ -52,7 +52,7 @@ bool bext_queue_wait(bext_queue *queue, uint64_t at_least, uint64_t nanos);
 void bext_queue_forget_waiter(bext_queue *queue);
 
 /* Takes a span over; false where it does not fit, or there is no memory, it is then still the caller's. With the lane's lock held. */
-bool bext_queue_put(bext_queue *queue, bext_lane *lane, bext_finished *span, uint64_t payload_bytes);
+bool bext_queue_put(bext_queue *queue, bext_lane *lane, bext_finished_place span, uint64_t payload_bytes);
 
 /* What was taken out of the lanes, each with its spans in their turns. All zeros is nothing. */
 typedef struct bext_waiting {
@@ -66,10 +66,18 @@ typedef struct bext_waiting {
 void bext_queue_take(bext_queue *queue, bext_lane *const *lanes, bext_waiting *out);
 void bext_waiting_free(bext_waiting *waiting);
 
+/* Neighbours in a batch that share a chunk. */
+typedef struct bext_batch_run {
+  bext_chunk *chunk; /* NULL: each has its memory for itself */
+  uint64_t count;
+} bext_batch_run;
+
 /* Spans that are handed over together, in the order in which they ended. */
 typedef struct bext_batch {
   uint64_t count;
   uint64_t payload_bytes;
+  uint64_t run_count;
+  bext_batch_run *runs; /* of all the spans, in their order; behind them in memory */
   bext_finished *spans[];
 } bext_batch;
 

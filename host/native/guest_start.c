@@ -60,8 +60,8 @@ static bext_verdict hand_start(bext_host_call *call, bext_start_call *span, bext
 }
 
 /* Step 6: trims. `link`: the one that stands for a remote parent, or NULL. */
-BEXT_COLD static bext_verdict trim_and_hand(bext_host_call *call, const bext_span_start_view *view, const bext_kept_link *link, bext_start_call *span,
-                                  bext_handle_parts *out) {
+BEXT_COLD static bext_verdict trim_and_hand(bext_host_call *call, const bext_span_start_view *view, const bext_kept_link *link,
+                                            bext_start_call *span, bext_handle_parts *out) {
   bext_scope *scope = call->guest->scope;
   const bext_limits *limits = bext_scope_limits(scope);
   bext_drops drops = {{0}};

@@ -40,7 +40,8 @@ typedef struct bext_host_call {
 BEXT_COLD void bext_begin_timing(bext_host_call *call);
 BEXT_COLD void bext_end_timing(const bext_host_call *call);
 
-BEXT_INLINE void bext_open_call(bext_host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint32_t payload_bytes) {
+BEXT_INLINE void bext_open_call(bext_host_call *call, bext_guest *guest, void *caller, enum bext_operation operation,
+                                uint32_t payload_bytes) {
   call->guest = guest;
   call->must_stop = false;
   if (guest->measures_time) bext_begin_timing(call);
@@ -53,7 +54,8 @@ BEXT_INLINE void bext_open_call(bext_host_call *call, bext_guest *guest, void *c
 }
 
 /* The same for a call that brings a payload or gives a handle back. */
-BEXT_INLINE void bext_open_with_memory(bext_host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint32_t payload_bytes) {
+BEXT_INLINE void bext_open_with_memory(bext_host_call *call, bext_guest *guest, void *caller, enum bext_operation operation,
+                                       uint32_t payload_bytes) {
   bool knows_memory = atomic_load_explicit(&guest->knows_memory, memory_order_acquire);
   bext_open_call(call, guest, caller, operation, payload_bytes);
   bext_caller_find_memory(&call->caller, caller, knows_memory ? &guest->memory : NULL);

@@ -70,10 +70,10 @@ typedef struct { size_t extern_size, extern_of, memory_size, func_size, types_si
 bext_layouts bext_wasmtime_layouts(void);
 void bext_set_wasmtime_functions(void *const *functions, size_t count);
 
-typedef struct { size_t size; uint8_t bytes[]; ...; } bext_finished;
+typedef struct { size_t size; uint8_t bytes[]; } bext_finished;
 typedef struct { uint64_t count; ...; } bext_waiting;
 void bext_waiting_free(bext_waiting *waiting);
-typedef struct { uint64_t count; uint64_t payload_bytes; bext_finished *spans[]; } bext_batch;
+typedef struct { uint64_t count; uint64_t payload_bytes; bext_finished *spans[]; ...; } bext_batch;
 bext_batch *bext_batch_cut(bext_waiting *from, uint64_t at_most_spans, uint64_t at_most_bytes);
 void bext_batch_free(bext_batch *batch);
 

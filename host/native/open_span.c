@@ -372,10 +372,10 @@ static uint8_t *put_finished(uint8_t *at, const bext_open_span *span, uint64_t e
   return bext_put_uint(at, span->dropped_links);
 }
 
-bext_finished *bext_open_span_finish(bext_open_span *span, uint64_t end_time_unix_nanos, bext_finished_memory *memory) {
+bext_finished_place bext_open_span_finish(bext_open_span *span, uint64_t end_time_unix_nanos, bext_finished_memory *memory) {
   uint64_t end_time = end_time_unix_nanos < span->start_time ? span->start_time : end_time_unix_nanos;
-  bext_finished *finished = bext_finished_new(memory, size_finished(span));
-  if (!finished) return NULL;
-  bext_finished_trim(memory, finished, (size_t)(put_finished(finished->bytes, span, end_time) - finished->bytes));
-  return finished;
+  bext_finished_place place = bext_finished_new(memory, size_finished(span));
+  if (!place.span) return place;
+  bext_finished_trim(memory, place, (size_t)(put_finished(place.span->bytes, span, end_time) - place.span->bytes));
+  return place;
 }

@@ -84,7 +84,7 @@ bext_verdict bext_open_span_add_host_event(bext_open_span *span, const bext_even
 /* What an event weighs. */
 uint64_t bext_event_bytes(const bext_event_call *event);
 
-/* The span as it ended, never before its start; NULL where there is no memory. The open span stays the caller's; `memory` may be NULL. */
-bext_finished *bext_open_span_finish(bext_open_span *span, uint64_t end_time_unix_nanos, bext_finished_memory *memory);
+/* The span as it ended, never before its start; none where there is no memory. The open span stays the caller's; `memory` may be NULL. */
+bext_finished_place bext_open_span_finish(bext_open_span *span, uint64_t end_time_unix_nanos, bext_finished_memory *memory);
 
 #endif /* BEXT_OPEN_SPAN_H */

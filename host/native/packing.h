@@ -18,7 +18,9 @@ static inline uint64_t bext_size_uint(uint64_t number) {
   if (number < 0x80) return 1;
   return number <= UINT8_MAX ? 2 : number <= UINT16_MAX ? 3 : number <= UINT32_MAX ? 5 : 9;
 }
-static inline uint64_t bext_size_text(uint64_t length) { return length + (length < 32 ? 1 : length <= UINT8_MAX ? 2 : length <= UINT16_MAX ? 3 : 5); }
+static inline uint64_t bext_size_text(uint64_t length) {
+  return length + (length < 32 ? 1 : length <= UINT8_MAX ? 2 : length <= UINT16_MAX ? 3 : 5);
+}
 uint64_t bext_size_array(uint64_t count); /* the header alone */
 uint64_t bext_size_map(uint64_t count);   /* the header alone */
 uint64_t bext_size_handle(const bext_handle_parts *handle);

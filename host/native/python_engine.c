@@ -76,7 +76,8 @@ bext_guest *bext_python_guest_new(bext_scope *scope, void *self) {
 
 bext_guest *bext_recorder_guest_new(bext_scope *scope, void *self, bext_recorder *recorder, const uint8_t *scope_name, uint32_t name_length,
                                     const uint8_t *scope_version, uint32_t version_length) {
-  bext_recorder_tracer *tracer = bext_recorder_tracer_new(recorder, (bext_text){scope_name, name_length}, (bext_text){scope_version, version_length});
+  bext_text name = {scope_name, name_length}, version = {scope_version, version_length};
+  bext_recorder_tracer *tracer = bext_recorder_tracer_new(recorder, name, version);
   if (!tracer) return NULL;
   return bext_guest_recording_new(scope, tracer, (bext_guest_owner){bext_python_wrong_store, self});
 }

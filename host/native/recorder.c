@@ -246,8 +246,8 @@ bool bext_recorder_add_dropped(bext_recorder *recorder, const bext_handle_parts 
 void bext_end_held(bext_recorder *recorder, bext_held_span held, uint64_t end_time_unix_nanos, bext_finished_memory *memory) {
   bext_verdict verdict = 0;
   uint64_t end_time = end_time_unix_nanos ? end_time_unix_nanos : now_by(bext_open_span_clock_offset(held.span));
-  bext_finished *finished = bext_open_span_finish(held.span, end_time, memory);
-  if (!finished) {
+  bext_finished_place finished = bext_open_span_finish(held.span, end_time, memory);
+  if (!finished.span) {
     verdict = BEXT_DROP_MEMORY_LIMIT;
   } else if (!bext_queue_put(&recorder->queue, &held.shard->finished, finished, bext_open_span_weight(held.span))) {
     bext_finished_free(finished);

@@ -23,8 +23,8 @@ static bool weigh_new(bext_tracked_span *tracked, bext_packed_slot *slot, bext_t
 }
 
 /* Charges for an attribute, and remembers it where there is something to remember it by: the key had a slot, or a charge. */
-static bext_verdict charge_known(bext_scope *scope, bext_tracked_span *tracked, bext_packed_slot *slot, bext_text key, uint64_t payload_bytes,
-                                 bool *is_new) {
+static bext_verdict charge_known(bext_scope *scope, bext_tracked_span *tracked, bext_packed_slot *slot, bext_text key,
+                                 uint64_t payload_bytes, bool *is_new) {
   uint64_t *weight = find_weight(tracked, slot, key);
   *is_new = !weight;
   if (!weight && tracked->attribute_count >= scope->limits.span_attributes) return BEXT_DROP_ATTRIBUTE_LIMIT;
@@ -40,7 +40,8 @@ static void record_attribute(bext_scope *scope, bext_open_span *span, const bext
   if (dropped) scope->shard->counters.dropped[dropped]++;
 }
 
-static bext_verdict set_recorded(bext_scope *scope, bext_tracked_span *tracked, const bext_attribute_view *attribute, uint64_t payload_bytes) {
+static bext_verdict set_recorded(bext_scope *scope, bext_tracked_span *tracked, const bext_attribute_view *attribute,
+                                 uint64_t payload_bytes) {
   bool is_new;
   bext_packed_slot *slot = bext_open_span_find_attribute(tracked->recorded, attribute->key);
   bext_verdict verdict = charge_known(scope, tracked, slot, attribute->key, payload_bytes, &is_new);
@@ -116,8 +117,8 @@ static bext_verdict start_locked(bext_scope *scope, const bext_start_call *span,
   return BEXT_DROP_MEMORY_LIMIT;
 }
 
-bext_verdict bext_recording_start(bext_scope *scope, const bext_recorder_tracer *tracer, const bext_start_call *span, uint64_t payload_bytes,
-                                  bext_handle_parts *out) {
+bext_verdict bext_recording_start(bext_scope *scope, const bext_recorder_tracer *tracer, const bext_start_call *span,
+                                  uint64_t payload_bytes, bext_handle_parts *out) {
   bool is_started = false;
   bext_birth birth; /* not cleared: most of it is room for a trace state */
   birth.origin.scope = bext_recorder_tracer_scope(tracer);

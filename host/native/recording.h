@@ -12,8 +12,8 @@
 #include "scope.h"
 
 /* Starts a span and takes it into the scope. The handle is INVALID where the span is not sampled, or the recorder has no room for it. */
-bext_verdict bext_recording_start(bext_scope *scope, const bext_recorder_tracer *tracer, const bext_start_call *span, uint64_t payload_bytes,
-                                  bext_handle_parts *out);
+bext_verdict bext_recording_start(bext_scope *scope, const bext_recorder_tracer *tracer, const bext_start_call *span,
+                                  uint64_t payload_bytes, bext_handle_parts *out);
 
 /* A whole host call, as bext_scope_charge_attribute; the attribute is then recorded. */
 bext_verdict bext_recording_set_attribute(bext_scope *scope, bext_visit *visit, const bext_handle_parts *handle,
