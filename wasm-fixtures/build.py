@@ -46,7 +46,7 @@ class BuildError(Exception):
 
 def find_sources() -> dict[str, Path]:
     """Every fixture's source by the fixture's name: the path below this folder, without the suffix."""
-    found = [*FIXTURES.glob("*.c"), *FIXTURES.glob("*.wat"), *FIXTURES.glob("hostile/*.wat")]
+    found = [*FIXTURES.glob("*.c"), *FIXTURES.glob("*.wat"), *FIXTURES.glob("hostile/*.c"), *FIXTURES.glob("hostile/*.wat")]
     sources = {path.relative_to(FIXTURES).with_suffix("").as_posix(): path for path in found}
     sources |= {path.parent.name: path for path in FIXTURES.glob("*/main.go")}
     return dict(sorted(sources.items()))
