@@ -19,6 +19,7 @@ from bext_host.boundary.check import Bytes, ModuleRefused
 from bext_host.escape import escape
 from bext_host.limits import Limits
 from bext_host.logs import log_safely
+from bext_host.recorder import SpanRecorder
 from bext_host.version import version as product_version
 
 from .config import DEFAULT_FLUSH_SECONDS, HostConfig, PluginConfig, read_config
@@ -35,6 +36,10 @@ from .plugin_stats import HostStats
 from .tracer_choice import tracer_of
 
 logger = logging.getLogger("bext_host.runtime")
+
+CLOSE_SECONDS: Final = 30.0
+EXIT_SECONDS: Final = 5.0
+"""How long a host that is closed, or that nobody closed before the interpreter ends, waits for a recorder's exporters."""
 
 _hosts: Final[WeakSet[PluginHost]] = WeakSet()
 
@@ -211,16 +216,24 @@ class PluginHost:
             flush_errors=self._flush_loop.errors,
         )
 
-    def close(self) -> None:
-        """Close the plugins, the last loaded first, and flush the tracer. Raises FlushError where it could not hand over everything.
+    def close(self, timeout: float = CLOSE_SECONDS) -> None:
+        """Close the plugins, the last loaded first, and flush the tracer, a SpanRecorder within `timeout` seconds.
 
-        Raises ReentrantCall from inside a call of a plugin's; the host goes on then.
+        Raises FlushError where it could not hand over everything, ReentrantCall from inside a call of a plugin's; the host goes on then.
         """
         for plugin in reversed(tuple(self._plugins.values())):
             plugin.close()
         self._flush_loop.stop()
         self._running, self._closed = False, True
         _hosts.discard(self)
+        if isinstance(self.tracer, SpanRecorder):
+            finish = self.tracer.close if self._owns_tracer else self.tracer.flush
+            finish(timeout)
+        else:
+            self._finish_foreign()
+
+    def _finish_foreign(self) -> None:
+        """Flush a tracer of somebody's own, and close it where the host made it, whatever its flush says."""
         try:
             self._flush()
         finally:
@@ -314,10 +327,9 @@ def _at_exit() -> None:
     for host in list(_hosts):
         try:
             host.interrupt()  # only daemon threads are left, whose calls nobody waits for
-            host.close()
+            host.close(EXIT_SECONDS)
         except Exception as error:  # noqa: BLE001  # nothing must keep the process from ending
-            left = host.stats().queued_spans
-            log_safely(logger, logging.ERROR, "at exit: %s (spans still waiting: %s)", error, "unknown" if left is None else left)
+            log_safely(logger, logging.ERROR, "at exit: %s", error)
 
 
 atexit.register(_at_exit)
