@@ -26,7 +26,7 @@ def test_the_commands_of_the_set_up_are_one_line_each():
 
 
 def test_the_embedder_prints_every_span():
-    embedder, _, _ = code_blocks(README, "python")
+    embedder, *_ = code_blocks(README, "python")
     printed = run_python(embedder)
     names = [re.fullmatch(r"[0-9a-f]{16} (.+) [A-Z]+ \{.*\}", line)[1] for line in printed.splitlines()]
     assert names == [
@@ -35,6 +35,14 @@ def test_the_embedder_prints_every_span():
         *("plugin.stop", "on_server_stop", "cleanup"),
     ]
     assert re.search(r"^[0-9a-f]{16} GET /cart SERVER \{'http.request.method': 'GET', 'url.path': '/cart'", printed, re.MULTILINE)
+
+
+def test_a_plugin_that_loops_ends_alone_and_says_why():
+    _, limited, *_ = code_blocks(README, "python")
+    printed = run_python(limited).splitlines()
+    assert "infinite_loop infinite_loop: on_request_complete: the call was not done in 0.2 s" in printed
+    assert "request_trace ok" in printed
+    assert "{'deadline_exceeded': 1}" in printed
 
 
 def test_the_configuration_is_run_by_its_command(tmp_path):
@@ -68,7 +76,7 @@ def test_the_trace_is_drawn_as_it_is_shown():
 
 
 def test_the_bare_embedder_prints_a_trace_and_its_counters():
-    _, bare, _ = code_blocks(README, "python")
+    _, _, bare, _ = code_blocks(README, "python")
     printed = run_python(bare)
     assert "trace " in printed
     assert re.search(r"^\d+ spans, 0 malformed$", printed, re.MULTILINE)
