@@ -12,11 +12,12 @@ from weakref import WeakSet
 
 from wasmtime import FuncType
 
-from bext_abi import BextTracerError, FlushError, TracerPlugin
+from bext_abi import BextTracerError, DropReason, FlushError, TracerPlugin
 from bext_host.boundary import RemoteParents, TracerBridge
 from bext_host.boundary.check import Bytes, ModuleRefused
 from bext_host.limits import Limits
 from bext_host.logs import log_safely
+from bext_host.recorder import SpanRecorder
 from bext_host.version import version as product_version
 
 from .config import DEFAULT_FLUSH_SECONDS, HostConfig, read_config
@@ -271,6 +272,17 @@ def _close(tracer: TracerPlugin) -> None:
         close()
 
 
+def _not_sent(tracer: TracerPlugin, error: Exception) -> str:
+    """How many spans that is, where the tracer tells; of a recorder for each exporter that failed."""
+    if isinstance(tracer, SpanRecorder) and isinstance(error, FlushError):
+        stats = tracer.stats
+        kept = stats.ended - stats.dropped[DropReason.QUEUE_FULL]
+        lost = {name: kept - stats.exported[name] for name in error.failures}
+        return ", ".join(f"{count} to {name}" for name, count in lost.items())
+    queued = getattr(tracer, "queued_spans", None)
+    return str(queued) if type(queued) is int else "unknown"
+
+
 def _at_exit() -> None:
     """Whoever forgot to close a host loses no span that can still be flushed, and is told what could not be."""
     for host in list(_hosts):
@@ -278,8 +290,7 @@ def _at_exit() -> None:
             host.interrupt()  # only daemon threads are left, whose calls nobody waits for
             host.close()
         except Exception as error:  # noqa: BLE001  # nothing must keep the process from ending
-            left = host.stats().queued_spans
-            log_safely(logger, logging.ERROR, "at exit: %s (spans still waiting: %s)", error, "unknown" if left is None else left)
+            log_safely(logger, logging.ERROR, "at exit: %s (spans not sent: %s)", error, _not_sent(host.tracer, error))
 
 
 atexit.register(_at_exit)

@@ -210,7 +210,7 @@ class TestTheEndOfTheProcess:
     def test_an_exporter_that_hangs_holds_nobody_up_and_is_told_of(self, engine):
         lines, errors = left(engine, HANGING)
         assert lines == ["inner -", "left open closed", "on_reload ok"]
-        assert "hanging: did not answer in time" in errors
+        assert "hanging: did not answer in time (spans not sent: 3 to hanging)" in errors
         assert len(errors.splitlines()) == 1
 
     def test_each_of_several_hosts_sends_its_spans(self, engine):
