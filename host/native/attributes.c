@@ -91,6 +91,7 @@ static enum bext_rejection read_pair(bext_reader *reader, bext_attribute_view *o
   if (reader->rejection) return reader->rejection;
   read_value(reader, &out->value);
   out->pair_bytes = (size_t)(reader->at - start);
+  out->canonical = NULL;
   return reader->rejection;
 }
 
@@ -131,27 +132,35 @@ bool bext_attributes_next(bext_attributes *attributes, bext_attribute_view *out)
 
 /* --- The usual attribute ------------------------------------------------------------------------------------------------------ */
 
+/* Whether the int of this body, big-endian, could not be any shorter. */
+static bool is_shortest(uint64_t number, unsigned width) {
+  return !width || number > (width == 1 ? 0x7f : width == 2 ? UINT8_MAX : UINT16_MAX);
+}
+
 /* The text that fills the bytes up to `end`, in the two shortest forms of str. */
-static bool read_last_text(const uint8_t *at, const uint8_t *end, bext_text *out) {
+static bool read_last_text(const uint8_t *at, const uint8_t *end, bext_text *out, bool *is_canonical) {
   size_t header = *at == 0xd9 ? 2 : 1;
   if ((size_t)(end - at) < header) return false;
   uint32_t length = header == 2 ? at[1] : *at & 0x1fU;
   *out = (bext_text){at + header, length};
+  *is_canonical = header == 1 || length > 0x1f;
   return (size_t)(end - at) == header + length && bext_is_utf8(out->bytes, length);
 }
 
-static bool read_last_scalar(const uint8_t *at, const uint8_t *end, bext_value_view *out) {
+static bool read_last_scalar(const uint8_t *at, const uint8_t *end, bext_value_view *out, bool *is_canonical) {
   const bext_format format = bext_formats[*at];
   out->count = 0;
   out->bytes = at;
   out->length = (size_t)(end - at);
   if (format.kind == BEXT_KIND_STR && format.length_bytes <= 1) {
     out->type = BEXT_VALUE_STR;
-    return read_last_text(at, end, &out->scalar.text);
+    return read_last_text(at, end, &out->scalar.text, is_canonical);
   }
   if (format.kind != BEXT_KIND_UINT || format.size > 4 || out->length != 1U + format.size) return false;
+  uint64_t number = format.size ? bext_load_big_endian(at + 1, format.size) : *at;
   out->type = BEXT_VALUE_INT;
-  out->scalar.integer = format.size ? (int64_t)bext_load_big_endian(at + 1, format.size) : *at;
+  out->scalar.integer = (int64_t)number;
+  *is_canonical = is_shortest(number, format.size);
   return true;
 }
 
@@ -163,10 +172,13 @@ static bool decode_usual(const uint8_t *payload, size_t length, bext_attribute_v
   if (length < 4 || payload[0] != 0x92 || payload[1] <= 0xa0 || payload[1] > 0xbf) return false;
   const uint8_t *key = payload + 2, *end = payload + length;
   uint32_t key_length = payload[1] & 0x1fU;
+  bool is_canonical;
   if (length - 2 <= key_length || !bext_is_utf8(key, key_length)) return false;
+  if (!read_last_scalar(key + key_length, end, &out->value, &is_canonical)) return false;
   out->key = (bext_text){key, key_length};
   out->pair_bytes = length - 1;
-  return read_last_scalar(key + key_length, end, &out->value);
+  out->canonical = is_canonical ? payload + 1 : NULL;
+  return true;
 }
 
 /* --- Any attribute ------------------------------------------------------------------------------------------------------------- */

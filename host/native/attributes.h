@@ -56,7 +56,8 @@ typedef struct bext_value_items {
 typedef struct bext_attribute_view {
   bext_text key;
   bext_value_view value;
-  size_t pair_bytes; /* what key and value take in the payload */
+  size_t pair_bytes;        /* what key and value take in the payload */
+  const uint8_t *canonical; /* these bytes, where they are known to be canonical (ABI.md, "Canonical encoding"); else NULL */
 } bext_attribute_view;
 
 /* An attributes map: a position in it, and how many pairs were dropped on the way there. All zeros is a map without pairs. */

@@ -7,9 +7,10 @@ import cffi
 HERE = Path("host/native")
 MODULES = [
     "framing", "utf8", "tracestate", "reader", "attributes", "payload",
-    "lock", "handle_map", "recent_handles", "key_map", "trimming", "scope", "caller", "guest",
-    "packing", "random_ids", "packed_attributes", "bell", "finished", "open_span", "recorder", "recorder_tracer",
-    "python_recorder", "python_engine",
+    "lock", "forks", "handle_map", "handle_ring", "recent_handles", "key_map", "trimming", "scope_table", "scope",
+    "caller", "host_call", "guest_start", "guest",
+    "packing", "random_ids", "packed_attributes", "bell", "finished", "finished_queue", "open_span",
+    "recorder", "recorder_start", "recorder_tracer", "recording", "python_recorder", "python_engine",
 ]  # fmt: skip
 
 ffibuilder = cffi.FFI()

@@ -4,13 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hot.h"
+
 static bext_wasmtime_api wasmtime;
 
 void bext_set_wasmtime_api(const bext_wasmtime_api *api) { wasmtime = *api; }
 
 static const bext_wasm_memory *memory_of(const bext_caller *caller) { return &caller->item.of.memory; }
 
-static bool is_64_bit(const bext_caller *caller) {
+BEXT_COLD static bool is_64_bit(const bext_caller *caller) {
   void *type = wasmtime.memory_type(caller->context, memory_of(caller));
   bool is64 = wasmtime.memorytype_is64(type);
   wasmtime.memorytype_delete(type);
@@ -27,17 +29,18 @@ void bext_caller_open(bext_caller *caller, void *wasmtime_caller) {
   caller->least_size = 0;
 }
 
+/* Looks at what a name stands for that is not known yet. */
+BEXT_COLD static void judge(bext_caller *caller) {
+  if (caller->item.kind == BEXT_WASM_EXTERN_MEMORY) caller->has_memory = !is_64_bit(caller);
+  else wasmtime.extern_delete(&caller->item);
+}
+
 void bext_caller_find_memory(bext_caller *caller, void *wasmtime_caller, const bext_known_memory *known) {
   static const char name[] = "memory";
   if (!wasmtime.caller_export_get(wasmtime_caller, name, sizeof name - 1, &caller->item)) return;
-  if (caller->item.kind != BEXT_WASM_EXTERN_MEMORY) {
-    wasmtime.extern_delete(&caller->item);
-  } else if (known && is_same_memory(&known->memory, memory_of(caller))) {
-    caller->has_memory = true;
-    caller->least_size = known->size;
-  } else {
-    caller->has_memory = !is_64_bit(caller);
-  }
+  caller->has_memory = caller->item.kind == BEXT_WASM_EXTERN_MEMORY && known && is_same_memory(&known->memory, memory_of(caller));
+  if (caller->has_memory) caller->least_size = known->size;
+  else judge(caller);
 }
 
 bext_known_memory bext_caller_memory(const bext_caller *caller) {
@@ -88,16 +91,20 @@ void bext_caller_write_handle(const bext_caller *caller, uint32_t offset, const 
   store_u64(at + BEXT_HANDLE_OFFSET_SPAN_ID, handle->span_id);
 }
 
+/* Room for a payload that does not fit into the small one. */
+BEXT_COLD static bool get_larger(bext_payload *out, uint32_t length) {
+  out->bytes = malloc(length);
+  if (out->bytes) return true;
+  out->bytes = out->small;
+  return false;
+}
+
 bext_verdict bext_caller_read(const bext_caller *caller, uint32_t offset, uint32_t length, uint64_t at_most, bext_payload *out) {
   out->bytes = out->small;
   out->length = 0;
   if (length > at_most) return BEXT_DROP_TOO_LARGE;
   if (!bext_caller_has_range(caller, offset, length)) return BEXT_DROP_OUT_OF_BOUNDS;
-  if (length > sizeof out->small) {
-    uint8_t *larger = malloc(length);
-    if (!larger) return BEXT_DROP_MEMORY_LIMIT;
-    out->bytes = larger;
-  }
+  if (length > sizeof out->small && !get_larger(out, length)) return BEXT_DROP_MEMORY_LIMIT;
   out->length = length;
   if (length) memcpy(out->bytes, wasmtime.memory_data(caller->context, memory_of(caller)) + offset, length);
   return 0;

@@ -1,113 +1,75 @@
-/* finished.c - a chain behind a lock. */
+/* finished.c - chunks of memory for spans that end one after the other. */
 #include "finished.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
-void bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes) {
-  *queue = (bext_queue){.at_most_spans = at_most_spans, .at_most_bytes = at_most_bytes};
-  bext_bell_init(&queue->has_enough);
+#define SMALLEST_CHUNK 1024
+#define LARGEST_CHUNK 16384
+#define FILLING ((size_t)1 << 32) /* references that a chunk has while it is being filled: more than it ever has spans */
+
+struct bext_chunk {
+  _Alignas(64) atomic_size_t references; /* its spans. A line of its own: spans are freed in other threads than they are made in */
+  _Alignas(64) uint8_t bytes[];
+};
+
+static void release_chunk(bext_chunk *chunk, size_t references) {
+  if (atomic_fetch_sub_explicit(&chunk->references, references, memory_order_acq_rel) == references) free(chunk);
 }
 
-void bext_queue_destroy(bext_queue *queue) { bext_bell_destroy(&queue->has_enough); }
-
-void bext_queue_forget_waiter(bext_queue *queue) {
-  queue->enough = 0;
-  bext_bell_init(&queue->has_enough);
+void bext_finished_memory_close(bext_finished_memory *memory) {
+  if (memory->chunk) release_chunk(memory->chunk, FILLING - memory->spans);
+  memory->chunk = NULL;
+  memory->spans = memory->used = 0;
 }
 
-static void append(bext_batch *batch, bext_finished *span) {
-  span->next = NULL;
-  if (batch->last) batch->last->next = span;
-  else batch->first = span;
-  batch->last = span;
-  batch->count++;
-  batch->payload_bytes += span->payload_bytes;
+/* Begins a chunk, larger than the last one as long as the owner goes on. */
+static bool begin_chunk(bext_finished_memory *memory) {
+  uint32_t room = memory->room < LARGEST_CHUNK ? 2 * memory->room : LARGEST_CHUNK;
+  if (room < SMALLEST_CHUNK) room = SMALLEST_CHUNK;
+  bext_finished_memory_close(memory);
+  memory->chunk = aligned_alloc(_Alignof(bext_chunk), sizeof *memory->chunk + room);
+  if (!memory->chunk) return false;
+  atomic_init(&memory->chunk->references, FILLING);
+  memory->room = room;
+  return true;
 }
 
-static bool fits(uint64_t count, uint64_t bytes, const bext_finished *span, uint64_t at_most_spans, uint64_t at_most_bytes) {
-  return count < at_most_spans && bytes + span->payload_bytes <= at_most_bytes;
+/* What a span takes in a chunk. */
+static uint64_t room_for(uint64_t size) {
+  uint64_t unrounded = sizeof(bext_finished) + size + _Alignof(bext_finished) - 1;
+  return unrounded - unrounded % _Alignof(bext_finished);
 }
 
-bool bext_queue_put(bext_queue *queue, bext_finished *span) {
-  bext_lock_take(&queue->lock);
-  bool has_room = fits(queue->count, queue->payload_bytes, span, queue->at_most_spans, queue->at_most_bytes);
-  if (has_room) {
-    span->next = queue->newest;
-    queue->newest = span;
-    queue->count++;
-    queue->payload_bytes += span->payload_bytes;
+/* None where the span is too large to share a chunk. */
+static bext_finished_place in_chunk(bext_finished_memory *memory, uint64_t size) {
+  const bext_finished_place none = {NULL, NULL};
+  uint64_t needed = room_for(size);
+  if (needed > SMALLEST_CHUNK / 2) return none;
+  if ((!memory->chunk || memory->room - memory->used < needed) && !begin_chunk(memory)) return none;
+  bext_finished_place place = {(void *)(memory->chunk->bytes + memory->used), memory->chunk};
+  memory->last = memory->used;
+  memory->used += (uint32_t)needed;
+  memory->spans++;
+  return place;
+}
+
+bext_finished_place bext_finished_new(bext_finished_memory *memory, uint64_t size) {
+  if (memory) {
+    bext_finished_place shared = in_chunk(memory, size);
+    if (shared.span) return shared;
   }
-  bool is_enough = has_room && queue->count == queue->enough;
-  bext_lock_let_go(&queue->lock);
-  if (is_enough) bext_bell_ring(&queue->has_enough);
-  return has_room;
+  return (bext_finished_place){malloc(sizeof(bext_finished) + (size_t)size), NULL};
 }
 
-uint64_t bext_queue_count(bext_queue *queue) {
-  bext_lock_take(&queue->lock);
-  uint64_t count = queue->count;
-  bext_lock_let_go(&queue->lock);
-  return count;
+void bext_finished_trim(bext_finished_memory *memory, bext_finished_place place, size_t size) {
+  place.span->size = size;
+  if (place.chunk) memory->used = memory->last + (uint32_t)room_for(size);
 }
 
-static bool has_enough(void *of) {
-  bext_queue *queue = of;
-  bext_lock_take(&queue->lock);
-  bool is_enough = queue->count >= queue->enough;
-  bext_lock_let_go(&queue->lock);
-  return is_enough;
+void bext_finished_free(bext_finished_place place) {
+  if (place.chunk) release_chunk(place.chunk, 1);
+  else free(place.span);
 }
 
-bool bext_queue_wait(bext_queue *queue, uint64_t at_least, uint64_t nanos) {
-  bext_lock_take(&queue->lock);
-  queue->enough = at_least;
-  bext_lock_let_go(&queue->lock);
-  return bext_bell_wait(&queue->has_enough, has_enough, queue, nanos);
-}
-
-/* The spans in the order in which they came. */
-static bext_batch in_order(bext_finished *newest, uint64_t count, uint64_t payload_bytes) {
-  bext_batch batch = {NULL, newest, count, payload_bytes};
-  while (newest) {
-    bext_finished *older = newest->next;
-    newest->next = batch.first;
-    batch.first = newest;
-    newest = older;
-  }
-  return batch;
-}
-
-bext_batch bext_queue_take(bext_queue *queue) {
-  bext_lock_take(&queue->lock);
-  bext_finished *newest = queue->newest;
-  uint64_t count = queue->count, payload_bytes = queue->payload_bytes;
-  queue->newest = NULL;
-  queue->count = queue->payload_bytes = 0;
-  bext_lock_let_go(&queue->lock);
-  return in_order(newest, count, payload_bytes);
-}
-
-static bext_finished *take_first(bext_batch *batch) {
-  bext_finished *first = batch->first;
-  batch->first = first->next;
-  if (!batch->first) batch->last = NULL;
-  batch->count--;
-  batch->payload_bytes -= first->payload_bytes;
-  return first;
-}
-
-bext_batch bext_batch_cut(bext_batch *from, uint64_t at_most_spans, uint64_t at_most_bytes) {
-  bext_batch cut = {NULL, NULL, 0, 0};
-  while (from->first && (!cut.count || fits(cut.count, cut.payload_bytes, from->first, at_most_spans, at_most_bytes))) {
-    append(&cut, take_first(from));
-  }
-  return cut;
-}
-
-void bext_finished_free(bext_finished *first) {
-  while (first) {
-    bext_finished *next = first->next;
-    free(first);
-    first = next;
-  }
-}
+void bext_chunk_free_spans(bext_chunk *chunk, uint64_t count) { release_chunk(chunk, (size_t)count); }

@@ -1,5 +1,5 @@
 /*
- * finished.h - a span that has ended, packed into one piece of memory, and the queue in which such spans wait for a flush.
+ * finished.h - a span that has ended, packed into one piece of memory.
  *
  * The bytes are msgpack, an array of BEXT_FINISHED_FIELDS items in this order:
  *
@@ -20,55 +20,43 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bell.h"
-#include "lock.h"
-
 #define BEXT_FINISHED_FIELDS 18
 
-typedef struct bext_finished bext_finished;
-struct bext_finished {
-  bext_finished *next;
-  uint64_t payload_bytes; /* what the span weighs */
+/* Memory that several finished spans share; it goes with the last of them. */
+typedef struct bext_chunk bext_chunk;
+
+typedef struct bext_finished {
   size_t size;
   uint8_t bytes[];
-};
+} bext_finished;
 
-/* Spans that are handed over together, in the order in which they ended. All zeros is none. */
-typedef struct bext_batch {
-  bext_finished *first;
-  bext_finished *last;
-  uint64_t count;
-  uint64_t payload_bytes;
-} bext_batch;
+/* A span and the chunk that it stands in, NULL where it has its memory for itself. */
+typedef struct bext_finished_place {
+  bext_finished *span; /* NULL: there is none */
+  bext_chunk *chunk;
+} bext_finished_place;
 
-/* A bounded queue. It is linked from the newest on: a thread that puts a span touches no span of another thread's. */
-typedef struct bext_queue {
-  bext_lock lock;
-  bext_finished *newest;
-  uint64_t count;
-  uint64_t payload_bytes;
-  uint64_t at_most_spans;
-  uint64_t at_most_bytes;
-  uint64_t enough; /* spans that somebody waits for, 0 for nobody */
-  bext_bell has_enough;
-} bext_queue;
+/*
+ * Where spans that end one after the other get their memory: one behind the other in a chunk, so that it takes one allocation for many
+ * of them, and so that threads which end spans at once write to different cache lines. Its owner guards it. All zeros is an empty one.
+ */
+typedef struct bext_finished_memory {
+  bext_chunk *chunk; /* the one that is being filled, or NULL */
+  uint32_t last; /* where the span stands that was made last */
+  uint32_t used;
+  uint32_t room;
+  uint32_t spans;
+} bext_finished_memory;
 
-void bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes);
+/* Room for a span of so many bytes; `memory` may be NULL. */
+bext_finished_place bext_finished_new(bext_finished_memory *memory, uint64_t size);
+/* Sets the size of the span that was made last, and gives back what it does not need. */
+void bext_finished_trim(bext_finished_memory *memory, bext_finished_place place, size_t size);
+/* Lets go of the chunk that is being filled. */
+void bext_finished_memory_close(bext_finished_memory *memory);
 
-/* Takes a span over; false where it does not fit, it is then still the caller's. */
-bool bext_queue_put(bext_queue *queue, bext_finished *span);
-uint64_t bext_queue_count(bext_queue *queue);
-/* Waits until so many spans wait, at most so long; whether they do. For one thread at a time. */
-bool bext_queue_wait(bext_queue *queue, uint64_t at_least, uint64_t nanos);
-void bext_queue_destroy(bext_queue *queue);
-/* In a forked child: nobody waits for spans. */
-void bext_queue_forget_waiter(bext_queue *queue);
-/* Takes out all that waits. */
-bext_batch bext_queue_take(bext_queue *queue);
-
-/* Cuts off a batch of its first spans: as many as fit, and one at least. */
-bext_batch bext_batch_cut(bext_batch *from, uint64_t at_most_spans, uint64_t at_most_bytes);
-/* Frees a chain of spans. */
-void bext_finished_free(bext_finished *first);
+void bext_finished_free(bext_finished_place place);
+/* Frees so many spans of one chunk, whichever they are: none of them is looked at. */
+void bext_chunk_free_spans(bext_chunk *chunk, uint64_t count);
 
 #endif /* BEXT_FINISHED_H */

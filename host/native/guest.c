@@ -1,237 +1,19 @@
 /* guest.c - from wasmtime's raw values to a scope and a tracer. */
-#define _POSIX_C_SOURCE 200809L
 #include "guest.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "caller.h"
+#include "host_call.h"
+#include "recording.h"
 
-struct bext_guest {
-  atomic_size_t references;
-  bext_scope *scope;
-  const bext_tracer_calls *calls;
-  void *self;
-  bext_guest_owner owner;
-  bool measures_time;
-  atomic_bool has_fuel;
-  atomic_bool warned_of_store;
-  atomic_bool lost_store;   /* the scope's store is gone: whoever calls now is in another one, maybe at the same address */
-  atomic_bool knows_memory; /* and then `memory` does not change any more */
-  bext_known_memory memory; /* that of the first call */
-};
-
-/* One host call, for its own time. */
-typedef struct host_call {
-  bext_guest *guest;
-  bext_caller caller;
-  bext_visit visit;
-  bool must_stop;
-  uint64_t began; /* by the monotonic clock, where time is measured */
-} host_call;
-
-/* --- The tracer's answers ------------------------------------------------------------------------------------------------- */
-
-/* Takes note of an answer; true where the tracer took what it was given. */
-static bool is_taken(host_call *call, enum bext_answer answer) {
-  if (answer == BEXT_ANSWER_STOP) call->must_stop = true;
-  return answer == BEXT_ANSWER_TAKEN;
-}
-
-static void recorded(host_call *call, enum bext_answer answer, enum bext_operation operation) {
-  if (is_taken(call, answer) && !call->guest->calls->is_trusted) bext_scope_count_recorded(call->guest->scope, operation);
-}
-
-/* --- Opening and closing a call -------------------------------------------------------------------------------------------- */
-
-static uint64_t monotonic_nanos(void) {
-  struct timespec time = {0, 0};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
-}
-
-static void open_call(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint32_t payload_bytes) {
-  call->guest = guest;
-  call->must_stop = false;
-  if (guest->measures_time) call->began = monotonic_nanos();
-  bext_caller_open(&call->caller, caller);
-  bool is_lost = atomic_load_explicit(&guest->lost_store, memory_order_relaxed);
-  call->visit.operation = operation;
-  call->visit.refusal = 0;
-  call->visit.store = is_lost ? NULL : call->caller.context;
-  call->visit.payload_bytes = payload_bytes;
-}
-
-/* The same for a call that brings a payload or gives a handle back. */
-static void open_with_memory(host_call *call, bext_guest *guest, void *caller, enum bext_operation operation, uint32_t payload_bytes) {
-  bool knows_memory = atomic_load_explicit(&guest->knows_memory, memory_order_acquire);
-  open_call(call, guest, caller, operation, payload_bytes);
-  bext_caller_find_memory(&call->caller, caller, knows_memory ? &guest->memory : NULL);
-}
-
-static void lose_store(void *env) {
-  bext_guest *guest = env;
-  atomic_store(&guest->lost_store, true);
-  bext_guest_release(guest);
-}
-
-/* Notes what the first call shows; there is only one. */
-static void begin(bext_guest *guest, const bext_caller *caller) {
-  atomic_store(&guest->has_fuel, bext_caller_meters_fuel(caller));
-  atomic_fetch_add(&guest->references, 1);
-  bext_caller_watch_store(caller, guest, lose_store);
-  if (!caller->has_memory) return;
-  guest->memory = bext_caller_memory(caller);
-  atomic_store_explicit(&guest->knows_memory, true, memory_order_release);
-}
-
-/* The scope has seen the call. */
-static void entered(const host_call *call) {
-  if (call->visit.is_first) begin(call->guest, &call->caller);
-  if (atomic_load_explicit(&call->guest->has_fuel, memory_order_relaxed)) {
-    bext_caller_charge_fuel(&call->caller, BEXT_FUEL_PER_CALL + call->visit.payload_bytes);
-  }
-}
-
-/* Begins a call that is not on a span. */
-static bext_verdict enter(host_call *call) {
-  bext_verdict verdict = bext_scope_enter(call->guest->scope, &call->visit);
-  entered(call);
-  return verdict;
-}
-
-static void ignore(host_call *call) {
+/* A call on an invalid handle. */
+BEXT_COLD static void ignore(bext_host_call *call) {
   bext_scope_enter_ignored(call->guest->scope, &call->visit);
-  entered(call);
-}
-
-static void *close_call(const host_call *call) {
-  if (call->guest->measures_time) bext_scope_count_nanos(call->guest->scope, monotonic_nanos() - call->began);
-  return call->must_stop ? bext_new_trap() : NULL;
-}
-
-static bext_verdict read_payload(const host_call *call, uint32_t offset, uint32_t length, bext_payload *out) {
-  return bext_caller_read(&call->caller, offset, length, bext_scope_limits(call->guest->scope)->payload_bytes, out);
-}
-
-/* Counts why a call is dropped; a store that is not the scope's is told of once. */
-static void drop_call(host_call *call, bext_verdict verdict) {
-  bext_guest *guest = call->guest;
-  bext_scope_count_drop(guest->scope, verdict);
-  if (verdict != BEXT_DROP_WRONG_STORE || atomic_exchange(&guest->warned_of_store, true)) return;
-  is_taken(call, guest->owner.wrong_store(guest->owner.self));
+  bext_entered(call);
 }
 
 static bext_handle_parts handle_of(const bext_wasm_value *values) {
   return (bext_handle_parts){values[0].i64, values[1].i64, values[2].i64};
-}
-
-/* --- start_span ------------------------------------------------------------------------------------------------------------ */
-
-/* A start without parent, attributes and links. */
-static void init_start(bext_start_call *span, const bext_span_start_view *view) {
-  span->name = view->name;
-  span->kind = (uint32_t)view->kind;
-  span->has_parent = span->parent_is_remote = false;
-  span->parent = (bext_handle_parts){0, 0, 0};
-  span->parent_flags = BEXT_PARENT_FLAGS_DEFAULT;
-  span->trace_state = (bext_text){NULL, 0};
-  span->attributes = (bext_kept_attributes){NULL, 0, 0};
-  span->links = (bext_kept_links){NULL, 0, 0};
-  span->start_time_unix_nanos = view->start_time_unix_nanos;
-}
-
-/* What the parent means (ABI.md, "Parents"). False where it says that the span is not sampled. */
-static bool resolve_parent(bext_scope *scope, const bext_span_start_view *view, bext_start_call *span, bext_kept_link *link, bool *has_link) {
-  *has_link = false;
-  if (!view->has_parent) return true;
-  bool is_invalid = bext_handle_is_invalid(&view->parent);
-  if (!view->parent_is_remote) {
-    span->has_parent = !is_invalid && bext_scope_is_known_parent(scope, &view->parent);
-    span->parent = view->parent;
-    return !is_invalid;
-  }
-  if (is_invalid || bext_scope_policy(scope) == BEXT_REMOTE_IGNORE) return true;
-  if (!(view->parent_flags & BEXT_TRACE_FLAG_SAMPLED)) return false;
-  if (bext_scope_policy(scope) == BEXT_REMOTE_LINK) {
-    *link = (bext_kept_link){view->parent, view->trace_state, {NULL, 0, 0}};
-    *has_link = true;
-    return true;
-  }
-  span->has_parent = span->parent_is_remote = true;
-  span->parent = view->parent;
-  span->parent_flags = (uint32_t)(view->parent_flags & 0xff);
-  span->trace_state = view->trace_state;
-  return true;
-}
-
-/* Steps 6 and 7: trims, asks the tracer, takes the span over. */
-static bext_verdict hand_start(host_call *call, bext_start_call *span, bext_drops *drops, bext_handle_parts *out) {
-  bext_guest *guest = call->guest;
-  bext_handle_parts handle = {0, 0, 0};
-  if (bext_has_drops(drops)) bext_scope_count_drops(guest->scope, drops);
-  if (!is_taken(call, guest->calls->start_span(guest->self, span, &handle))) return 0;
-  if (bext_handle_is_invalid(&handle)) {
-    bext_scope_count_unsampled(guest->scope);
-    return 0;
-  }
-  bext_verdict verdict = bext_scope_add(guest->scope, &handle, call->visit.payload_bytes, &span->attributes);
-  if (verdict) { /* closed while the tracer ran, or no memory: nobody else would end this span */
-    is_taken(call, guest->calls->end_span(guest->self, &handle, 0));
-    return verdict;
-  }
-  recorded(call, BEXT_ANSWER_TAKEN, BEXT_OP_START_SPAN);
-  *out = handle;
-  return 0;
-}
-
-static bext_verdict start_decoded(host_call *call, const bext_span_start_view *view, bext_handle_parts *out) {
-  bext_scope *scope = call->guest->scope;
-  bext_start_call span;
-  bext_drops drops = {{0}};
-  bext_kept_link link;
-  bool has_link;
-  init_start(&span, view);
-  if (!resolve_parent(scope, view, &span, &link, &has_link)) {
-    bext_scope_count_unsampled(scope);
-    return 0;
-  }
-  if (call->visit.room) return call->visit.room;
-  const bext_limits *limits = bext_scope_limits(scope);
-  bool enough_memory = bext_keep_attributes(view->attributes, limits->span_attributes, &drops, &span.attributes) &&
-                       bext_keep_links(view->links, has_link ? &link : NULL, limits, &drops, &span.links);
-  bext_verdict verdict = enough_memory ? hand_start(call, &span, &drops, out) : BEXT_DROP_MEMORY_LIMIT;
-  bext_free_links(&span.links);
-  bext_free_attributes(&span.attributes);
-  return verdict;
-}
-
-static bext_verdict start(host_call *call, uint32_t offset, uint32_t length, bext_handle_parts *out) {
-  bext_payload payload;
-  bext_span_start_view view;
-  bext_verdict verdict = read_payload(call, offset, length, &payload);
-  if (verdict) return verdict;
-  verdict = bext_decode_span_start(payload.bytes, length, &view) ? BEXT_DROP_MALFORMED : start_decoded(call, &view, out);
-  bext_payload_free(&payload);
-  return verdict;
-}
-
-static void *on_start_span(void *env, void *caller, bext_wasm_value *values, size_t count) {
-  (void)count;
-  uint32_t span_ptr = values[0].i32, span_len = values[1].i32, handle_out = values[2].i32;
-  host_call call;
-  open_with_memory(&call, env, caller, BEXT_OP_START_SPAN, span_len);
-  bext_verdict verdict = enter(&call);
-  if (bext_caller_has_range(&call.caller, handle_out, BEXT_HANDLE_SIZE)) {
-    bext_handle_parts handle = {0, 0, 0};
-    if (!verdict) verdict = start(&call, span_ptr, span_len, &handle);
-    bext_caller_write_handle(&call.caller, handle_out, &handle);
-  } else {
-    verdict = BEXT_DROP_OUT_OF_BOUNDS;
-  }
-  if (verdict) drop_call(&call, verdict);
-  return close_call(&call);
 }
 
 /* --- set_attribute, set_status, add_event ------------------------------------------------------------------------------------ */
@@ -240,35 +22,44 @@ static void *on_start_span(void *env, void *caller, bext_wasm_value *values, siz
  * Each of the three decodes its payload, where that could be read, before it enters the scope, once: decoding changes nothing, and the
  * scope tells what counts more than a bad payload.
  */
-typedef bext_verdict record_function(host_call *call, const bext_handle_parts *span, const bext_payload *payload);
+typedef bext_verdict record_function(bext_host_call *call, const bext_handle_parts *span, const bext_payload *payload);
 
-static void refuse(host_call *call, bext_verdict why) {
+static void refuse(bext_host_call *call, bext_verdict why) {
   if (!call->visit.refusal) call->visit.refusal = why;
 }
 
-static bext_verdict set_attribute(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
+BEXT_COLD static bext_verdict charge_and_set(bext_host_call *call, const bext_handle_parts *span, const bext_attribute_view *view) {
   bext_guest *guest = call->guest;
-  bext_attribute_view view = {.key = {NULL, 0}};
-  if (bext_decode_attribute(payload->bytes, payload->length, &view)) refuse(call, BEXT_DROP_MALFORMED);
-  else if (bext_is_reserved_key(view.key)) refuse(call, BEXT_DROP_RESERVED_KEY);
-  bext_verdict verdict = bext_scope_charge_attribute(guest->scope, &call->visit, span, view.key);
-  entered(call);
-  if (!verdict) recorded(call, guest->calls->set_attribute(guest->self, span, &view), BEXT_OP_SET_ATTRIBUTE);
+  bext_verdict verdict = bext_scope_charge_attribute(guest->scope, &call->visit, span, view->key);
+  bext_entered(call);
+  if (!verdict) bext_recorded(call, guest->calls->set_attribute(guest->self, span, view), BEXT_OP_SET_ATTRIBUTE);
   return verdict;
 }
 
-static bext_verdict set_status(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
+BEXT_INLINE bext_verdict set_attribute(bext_host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
+  bext_guest *guest = call->guest;
+  bext_attribute_view view;
+  view.key = (bext_text){NULL, 0};
+  if (bext_decode_attribute(payload->bytes, payload->length, &view)) refuse(call, BEXT_DROP_MALFORMED);
+  else if (bext_is_reserved_key(view.key)) refuse(call, BEXT_DROP_RESERVED_KEY);
+  if (!guest->recorder) return charge_and_set(call, span, &view);
+  bext_verdict verdict = bext_recording_set_attribute(guest->scope, &call->visit, span, &view);
+  bext_entered(call);
+  return verdict;
+}
+
+static bext_verdict set_status(bext_host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
   bext_guest *guest = call->guest;
   bext_span_status_view view;
   if (bext_decode_span_status(payload->bytes, payload->length, &view)) refuse(call, BEXT_DROP_MALFORMED);
   bext_verdict verdict = bext_scope_charge_status(guest->scope, &call->visit, span);
-  entered(call);
-  if (!verdict) recorded(call, guest->calls->set_status(guest->self, span, (uint32_t)view.code, &view.message), BEXT_OP_SET_STATUS);
+  bext_entered(call);
+  if (!verdict) bext_recorded(call, guest->calls->set_status(guest->self, span, (uint32_t)view.code, &view.message), BEXT_OP_SET_STATUS);
   return verdict;
 }
 
 /* Picks the attributes that an event keeps, before it is charged, so that what is charged is recorded. */
-static bext_event_call pick_event(host_call *call, const bext_payload *payload, bext_drops *drops) {
+static bext_event_call pick_event(bext_host_call *call, const bext_payload *payload, bext_drops *drops) {
   bext_span_event_view view;
   bext_event_call event = {.time_unix_nanos = 0};
   if (bext_decode_span_event(payload->bytes, payload->length, &view)) {
@@ -282,15 +73,15 @@ static bext_event_call pick_event(host_call *call, const bext_payload *payload, 
   return event;
 }
 
-static bext_verdict add_event(host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
+static bext_verdict add_event(bext_host_call *call, const bext_handle_parts *span, const bext_payload *payload) {
   bext_guest *guest = call->guest;
   bext_drops drops = {{0}};
   bext_event_call event = pick_event(call, payload, &drops);
   bext_verdict verdict = bext_scope_charge_event(guest->scope, &call->visit, span);
-  entered(call);
+  bext_entered(call);
   if (!verdict) {
     if (bext_has_drops(&drops)) bext_scope_count_drops(guest->scope, &drops);
-    recorded(call, guest->calls->add_event(guest->self, span, &event), BEXT_OP_ADD_EVENT);
+    bext_recorded(call, guest->calls->add_event(guest->self, span, &event), BEXT_OP_ADD_EVENT);
   }
   bext_free_attributes(&event.attributes);
   return verdict;
@@ -302,29 +93,29 @@ static bool is_of_payload(bext_verdict verdict) {
 }
 
 /* What is dropped of such a span counts on the span, too, where back-ends have a field for it. */
-static void note_dropped(host_call *call, const bext_handle_parts *span) {
+BEXT_COLD static void note_dropped(bext_host_call *call, const bext_handle_parts *span) {
   if (call->visit.operation == BEXT_OP_SET_STATUS) return;
   bool is_event = call->visit.operation == BEXT_OP_ADD_EVENT;
-  is_taken(call, call->guest->calls->add_dropped(call->guest->self, span, !is_event, is_event));
+  bext_is_taken(call, call->guest->calls->add_dropped(call->guest->self, span, !is_event, is_event));
 }
 
-static void *record(void *env, void *caller, const bext_wasm_value *values, enum bext_operation operation, record_function *function) {
-  host_call call;
+BEXT_INLINE void *record(void *env, void *caller, const bext_wasm_value *values, enum bext_operation operation, record_function *function) {
+  bext_host_call call;
   bext_payload payload;
   bext_handle_parts span = handle_of(values);
-  open_with_memory(&call, env, caller, operation, values[4].i32);
+  bext_open_with_memory(&call, env, caller, operation, values[4].i32);
   if (bext_handle_is_invalid(&span)) {
     ignore(&call);
-    return close_call(&call);
+    return bext_close_call(&call);
   }
-  call.visit.refusal = read_payload(&call, values[3].i32, values[4].i32, &payload);
+  call.visit.refusal = bext_read_payload(&call, values[3].i32, values[4].i32, &payload);
   bext_verdict verdict = function(&call, &span, &payload);
   bext_payload_free(&payload);
   if (verdict) {
-    drop_call(&call, verdict);
+    bext_drop_call(&call, verdict);
     if (is_of_payload(verdict)) note_dropped(&call, &span);
   }
-  return close_call(&call);
+  return bext_close_call(&call);
 }
 
 static void *on_set_attribute(void *env, void *caller, bext_wasm_value *values, size_t count) {
@@ -346,41 +137,42 @@ static void *on_add_event(void *env, void *caller, bext_wasm_value *values, size
 
 static void *on_end_span(void *env, void *caller, bext_wasm_value *values, size_t count) {
   (void)count;
-  host_call call;
+  bext_host_call call;
   bext_guest *guest = env;
   bext_handle_parts span = handle_of(values);
-  open_call(&call, guest, caller, BEXT_OP_END_SPAN, 0);
+  bext_open_call(&call, guest, caller, BEXT_OP_END_SPAN, 0);
   if (bext_handle_is_invalid(&span)) {
     ignore(&call);
-    return close_call(&call);
+    return bext_close_call(&call);
   }
   uint64_t time = values[3].i64 <= (uint64_t)BEXT_MAX_TIME_UNIX_NANOS ? values[3].i64 : 0;
-  bext_verdict verdict = bext_scope_end(guest->scope, &call.visit, &span);
-  entered(&call);
-  if (verdict) drop_call(&call, verdict);
-  else recorded(&call, guest->calls->end_span(guest->self, &span, time), BEXT_OP_END_SPAN);
-  return close_call(&call);
+  bext_verdict verdict = guest->recorder ? bext_recording_end(guest->scope, &call.visit, &span, time)
+                                         : bext_scope_end(guest->scope, &call.visit, &span);
+  bext_entered(&call);
+  if (verdict) bext_drop_call(&call, verdict);
+  else if (!guest->recorder) bext_recorded(&call, guest->calls->end_span(guest->self, &span, time), BEXT_OP_END_SPAN);
+  return bext_close_call(&call);
 }
 
 static void *on_current_span(void *env, void *caller, bext_wasm_value *values, size_t count) {
   (void)count;
   uint32_t handle_out = values[0].i32;
-  host_call call;
+  bext_host_call call;
   bext_handle_parts current;
-  open_with_memory(&call, env, caller, BEXT_OP_CURRENT_SPAN, 0);
-  bext_verdict verdict = enter(&call);
+  bext_open_with_memory(&call, env, caller, BEXT_OP_CURRENT_SPAN, 0);
+  bext_verdict verdict = bext_enter(&call);
   if (!bext_caller_has_range(&call.caller, handle_out, BEXT_HANDLE_SIZE)) verdict = BEXT_DROP_OUT_OF_BOUNDS;
   values[0].i64 = 0;
   if (verdict) {
-    drop_call(&call, verdict);
-    return close_call(&call);
+    bext_drop_call(&call, verdict);
+    return bext_close_call(&call);
   }
   bext_scope_count_recorded(call.guest->scope, BEXT_OP_CURRENT_SPAN);
   if (bext_scope_current(call.guest->scope, &current)) {
     bext_caller_write_handle(&call.caller, handle_out, &current);
     values[0].i32 = 1;
   }
-  return close_call(&call);
+  return bext_close_call(&call);
 }
 
 /* --- Lifetime ----------------------------------------------------------------------------------------------------------------- */
@@ -396,12 +188,19 @@ bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, vo
   atomic_init(&guest->warned_of_store, false);
   atomic_init(&guest->lost_store, false);
   atomic_init(&guest->knows_memory, false);
-  if (calls->is_trusted) bext_scope_trust_tracer(scope);
   bext_scope_retain(scope);
   guest->scope = scope;
   guest->calls = calls;
   guest->self = self;
   guest->owner = owner;
+  return guest;
+}
+
+bext_guest *bext_guest_recording_new(bext_scope *scope, bext_recorder_tracer *tracer, bext_guest_owner owner) {
+  bext_guest *guest = bext_guest_new(scope, bext_recorder_tracer_calls(), tracer, owner);
+  if (!guest) return NULL;
+  guest->recorder = tracer;
+  bext_scope_record_into(scope, bext_recorder_tracer_recorder(tracer));
   return guest;
 }
 
@@ -423,7 +222,7 @@ void *bext_guest_define(bext_guest *guest, void *linker, enum bext_operation ope
     const char *name;
     bext_host_callback *callback;
   } imports[BEXT_OPERATIONS] = {
-      {"start_span", on_start_span}, {"set_attribute", on_set_attribute}, {"set_status", on_set_status},
+      {"start_span", bext_on_start_span}, {"set_attribute", on_set_attribute}, {"set_status", on_set_status},
       {"add_event", on_add_event},   {"end_span", on_end_span},           {"current_span", on_current_span},
   };
   atomic_fetch_add(&guest->references, 1);

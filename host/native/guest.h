@@ -6,6 +6,7 @@
 #ifndef BEXT_GUEST_H
 #define BEXT_GUEST_H
 
+#include "recorder_tracer.h"
 #include "scope.h"
 #include "tracer_calls.h"
 
@@ -23,6 +24,9 @@ typedef struct bext_guest_owner {
  * with it, or at once where there is no guest.
  */
 bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, void *self, bext_guest_owner owner);
+
+/* The same for a tracer that is a recorder in C; the tracer is released with the guest. */
+bext_guest *bext_guest_recording_new(bext_scope *scope, bext_recorder_tracer *tracer, bext_guest_owner owner);
 
 /* From now on the time in host calls is added up in the scope. Before the first call. */
 void bext_guest_measure_time(bext_guest *guest);

@@ -34,6 +34,7 @@ enum bext_answer { BEXT_ANSWER_TAKEN, BEXT_ANSWER_FAILED, BEXT_ANSWER_STOP };
 
 extern "Python+C" enum bext_answer bext_python_start_span(void *self, const bext_start_call *span, bext_handle_parts *out);
 extern "Python+C" enum bext_answer bext_python_set_attribute(void *self, const bext_handle_parts *span, const bext_attribute_view *attribute);
+extern "Python+C" enum bext_answer bext_python_set_usual_attribute(intptr_t self, const char *flat, int key_end, int value_end, int type, int64_t integer);
 extern "Python+C" enum bext_answer bext_python_set_status(void *self, const bext_handle_parts *span, uint32_t code, const bext_text *message);
 extern "Python+C" enum bext_answer bext_python_add_event(void *self, const bext_handle_parts *span, const bext_event_call *event);
 extern "Python+C" enum bext_answer bext_python_end_span(void *self, const bext_handle_parts *span, uint64_t end_time_unix_nanos);
@@ -51,8 +52,6 @@ typedef struct { uint64_t calls; uint64_t payload_bytes; uint64_t nanos; } bext_
 typedef struct bext_scope bext_scope;
 bext_scope *bext_scope_new(const bext_limits *limits, int policy);
 void bext_scope_release(bext_scope *scope);
-void bext_scope_hold_for_fork(bext_scope *scope);
-void bext_scope_let_go_after_fork(bext_scope *scope);
 void bext_scope_count_drop(bext_scope *scope, unsigned reason);
 void bext_scope_counters(bext_scope *scope, bext_counters *out);
 bool bext_scope_is_closed(bext_scope *scope);
@@ -71,18 +70,18 @@ typedef struct { size_t extern_size, extern_of, memory_size, func_size, types_si
 bext_layouts bext_wasmtime_layouts(void);
 void bext_set_wasmtime_functions(void *const *functions, size_t count);
 
-typedef struct bext_finished { struct bext_finished *next; uint64_t payload_bytes; size_t size; uint8_t bytes[]; } bext_finished;
-typedef struct { bext_finished *first; bext_finished *last; uint64_t count; uint64_t payload_bytes; } bext_batch;
-bext_batch bext_batch_cut(bext_batch *from, uint64_t at_most_spans, uint64_t at_most_bytes);
-void bext_finished_free(bext_finished *first);
+typedef struct { size_t size; uint8_t bytes[]; } bext_finished;
+typedef struct { uint64_t count; ...; } bext_waiting;
+void bext_waiting_free(bext_waiting *waiting);
+typedef struct { uint64_t count; uint64_t payload_bytes; bext_finished *spans[]; ...; } bext_batch;
+bext_batch *bext_batch_cut(bext_waiting *from, uint64_t at_most_spans, uint64_t at_most_bytes);
+void bext_batch_free(bext_batch *batch);
 
 typedef struct bext_recorder bext_recorder;
 typedef struct { bool is_always; uint64_t below; } bext_sampler;
 typedef struct { uint64_t started; uint64_t ended; uint64_t unsampled; uint64_t dropped[17]; } bext_recorder_counters;
 bext_recorder *bext_recorder_new(const bext_limits *limits, bext_sampler sampler);
 void bext_recorder_release(bext_recorder *recorder);
-void bext_recorder_hold_for_fork(bext_recorder *recorder);
-void bext_recorder_let_go_after_fork(bext_recorder *recorder);
 void bext_recorder_forget_spans(bext_recorder *recorder);
 uint64_t bext_recorder_open_spans(bext_recorder *recorder);
 uint64_t bext_recorder_queued_spans(bext_recorder *recorder);
@@ -94,7 +93,7 @@ bool bext_recorder_is_open(bext_recorder *recorder, const bext_handle_parts *han
 uint64_t bext_recorder_now(bext_recorder *recorder, const bext_handle_parts *handle);
 bool bext_recorder_end(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t end_time_unix_nanos);
 bool bext_recorder_add_dropped(bext_recorder *recorder, const bext_handle_parts *handle, uint64_t attributes, uint64_t events);
-bext_batch bext_recorder_take(bext_recorder *recorder);
+void bext_recorder_take(bext_recorder *recorder, bext_waiting *out);
 
 bext_handle_parts bext_recorder_open_payload(bext_recorder *recorder, uint64_t trace_id_hi, uint64_t trace_id_lo, const uint8_t *payload,
                                              size_t length, const uint8_t *scope_name, uint32_t name_length,

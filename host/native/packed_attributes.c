@@ -89,14 +89,25 @@ static bool has_room_for_slot(bext_packed_attributes *table) {
 
 /* --- Setting ------------------------------------------------------------------------------------------------------------------- */
 
-/* A slot for a key that has none: its key is packed, and its value of this size has room behind it. */
-static bext_packed_slot *add_slot(bext_packed_attributes *table, bext_text key, uint64_t value_size) {
-  if (!has_room_for_slot(table) || !has_room_for(table, bext_size_text(key.length) + value_size)) return NULL;
-  if (table->numbers && !bext_key_map_add(table->numbers, key, table->count)) return NULL;
+uint64_t bext_packed_pair_size(const bext_attribute_view *attribute) {
+  if (attribute->canonical) return attribute->pair_bytes;
+  return bext_size_text(attribute->key.length) + bext_size_value(&attribute->value);
+}
+
+static void put_pair(uint8_t *at, const bext_attribute_view *attribute) {
+  if (attribute->canonical) memcpy(at, attribute->canonical, attribute->pair_bytes);
+  else bext_put_value(bext_put_text(at, attribute->key), &attribute->value);
+}
+
+/* A slot for a key that has none. */
+static bext_packed_slot *add_slot(bext_packed_attributes *table, const bext_attribute_view *attribute, uint64_t pair_size) {
+  if (!has_room_for_slot(table) || !has_room_for(table, pair_size)) return NULL;
+  if (table->numbers && !bext_key_map_add(table->numbers, attribute->key, table->count)) return NULL;
   bext_packed_slot *slot = &table->slots[table->count++];
-  uint8_t *at = bext_put_text(table->bytes + table->used, key);
-  *slot = (bext_packed_slot){table->used, key.length, (uint32_t)(at - table->bytes), (uint32_t)value_size, 0};
-  table->used = slot->value_at + slot->value_size;
+  uint32_t key_length = attribute->key.length, key_size = (uint32_t)bext_size_text(key_length);
+  *slot = (bext_packed_slot){table->used, key_length, table->used + key_size, (uint32_t)pair_size - key_size, 0, 0};
+  put_pair(table->bytes + table->used, attribute);
+  table->used += (uint32_t)pair_size;
   return slot;
 }
 
@@ -137,24 +148,15 @@ static bool make_way(bext_packed_attributes *table, bext_packed_slot *slot, uint
 }
 
 bext_packed_slot *bext_packed_attributes_set(bext_packed_attributes *table, bext_packed_slot *slot, const bext_attribute_view *attribute,
-                                             uint64_t value_size) {
-  if (!slot) {
-    slot = add_slot(table, attribute->key, value_size);
-    if (!slot) return NULL;
-    bext_put_value(table->bytes + slot->value_at, &attribute->value);
-    return slot;
-  }
-  if (!make_way(table, slot, value_size)) return NULL;
+                                             uint64_t pair_size) {
+  if (!slot) return add_slot(table, attribute, pair_size);
+  if (!make_way(table, slot, pair_size - packed_key_size(slot))) return NULL;
   bext_put_value(table->bytes + slot->value_at, &attribute->value);
   compact(table);
   return slot;
 }
 
 /* --- The map ------------------------------------------------------------------------------------------------------------------- */
-
-uint64_t bext_packed_attributes_size(const bext_packed_attributes *table) {
-  return bext_size_map(table->count) + table->used - table->dead_bytes;
-}
 
 uint8_t *bext_packed_attributes_put(uint8_t *at, const bext_packed_attributes *table) {
   at = bext_put_map(at, table->count);

@@ -21,6 +21,7 @@ typedef struct bext_packed_slot {
   uint32_t value_at;
   uint32_t value_size;
   uint64_t guest_bytes; /* for the owner: what the attribute weighs, 0 where only the host set it */
+  uint64_t scope_bytes; /* for the scope that holds the span: what it charged for it, 0 where it charged nothing */
 } bext_packed_slot;
 
 /* It must not be copied or moved. */
@@ -46,14 +47,16 @@ void bext_packed_attributes_clear(bext_packed_attributes *table);
 bext_packed_slot *bext_packed_attributes_get(bext_packed_attributes *table, bext_text key);
 
 /*
- * Sets the value of the attribute in `slot`, or adds it where that is NULL, its key being in no slot. `value_size`: what the value takes
- * when it is packed. Gives the slot; NULL where there is no memory, all is then as it was.
+ * Sets the value of the attribute in `slot`, or adds it where that is NULL, its key being in no slot. `pair_size`: see
+ * bext_packed_pair_size. Gives the slot; NULL where there is no memory, all is then as it was.
  */
 bext_packed_slot *bext_packed_attributes_set(bext_packed_attributes *table, bext_packed_slot *slot, const bext_attribute_view *attribute,
-                                             uint64_t value_size);
+                                             uint64_t pair_size);
 
-/* The map of all attributes: what it takes, and it itself; `put` gives the place behind it. */
-uint64_t bext_packed_attributes_size(const bext_packed_attributes *table);
+/* What key and value take when they are packed. */
+uint64_t bext_packed_pair_size(const bext_attribute_view *attribute);
+
+/* Writes the map of all attributes, and gives the place behind it. It takes no more than a header and `used` bytes. */
 uint8_t *bext_packed_attributes_put(uint8_t *at, const bext_packed_attributes *table);
 
 #endif /* BEXT_PACKED_ATTRIBUTES_H */

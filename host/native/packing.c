@@ -16,15 +16,15 @@ static unsigned uint_width(uint64_t number) {
   return number <= UINT8_MAX ? 1 : number <= UINT16_MAX ? 2 : number <= UINT32_MAX ? 4 : 8;
 }
 
-uint64_t bext_size_uint(uint64_t number) { return 1 + uint_width(number); }
-
-uint8_t *bext_put_uint(uint8_t *at, uint64_t number) {
+uint8_t *bext_put_large_uint(uint8_t *at, uint64_t number) {
+  if (number > UINT32_MAX) {
+    *at = 0xcf;
+    return put_big_endian(at + 1, number, 8);
+  }
   switch (uint_width(number)) {
-    case 0: *at = (uint8_t)number; return at + 1;
     case 1: *at = 0xcc; return put_big_endian(at + 1, number, 1);
     case 2: *at = 0xcd; return put_big_endian(at + 1, number, 2);
-    case 4: *at = 0xce; return put_big_endian(at + 1, number, 4);
-    default: *at = 0xcf; return put_big_endian(at + 1, number, 8);
+    default: *at = 0xce; return put_big_endian(at + 1, number, 4);
   }
 }
 
@@ -64,8 +64,6 @@ uint8_t *bext_put_bool(uint8_t *at, bool boolean) {
 }
 
 /* --- Texts and headers ---------------------------------------------------------------------------------------------------------- */
-
-uint64_t bext_size_text(uint64_t length) { return length + (length < 32 ? 1 : length <= UINT8_MAX ? 2 : length <= UINT16_MAX ? 3 : 5); }
 
 uint8_t *bext_put_raw(uint8_t *at, const uint8_t *bytes, uint64_t size) {
   if (size) memcpy(at, bytes, (size_t)size);

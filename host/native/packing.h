@@ -14,8 +14,13 @@
 #include "trimming.h"
 
 /* 64 bits throughout, so that no sum of sizes wraps. */
-uint64_t bext_size_uint(uint64_t number);
-uint64_t bext_size_text(uint64_t length);
+static inline uint64_t bext_size_uint(uint64_t number) {
+  if (number < 0x80) return 1;
+  return number <= UINT8_MAX ? 2 : number <= UINT16_MAX ? 3 : number <= UINT32_MAX ? 5 : 9;
+}
+static inline uint64_t bext_size_text(uint64_t length) {
+  return length + (length < 32 ? 1 : length <= UINT8_MAX ? 2 : length <= UINT16_MAX ? 3 : 5);
+}
 uint64_t bext_size_array(uint64_t count); /* the header alone */
 uint64_t bext_size_map(uint64_t count);   /* the header alone */
 uint64_t bext_size_handle(const bext_handle_parts *handle);
@@ -25,7 +30,12 @@ uint64_t bext_size_attributes(const bext_attribute_view *items, uint32_t count);
 
 uint8_t *bext_put_nil(uint8_t *at);
 uint8_t *bext_put_bool(uint8_t *at, bool boolean);
-uint8_t *bext_put_uint(uint8_t *at, uint64_t number);
+uint8_t *bext_put_large_uint(uint8_t *at, uint64_t number); /* not below 128 */
+static inline uint8_t *bext_put_uint(uint8_t *at, uint64_t number) {
+  if (number >= 0x80) return bext_put_large_uint(at, number);
+  *at = (uint8_t)number;
+  return at + 1;
+}
 uint8_t *bext_put_text(uint8_t *at, bext_text text);
 uint8_t *bext_put_array(uint8_t *at, uint64_t count);
 uint8_t *bext_put_map(uint8_t *at, uint64_t count);

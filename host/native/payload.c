@@ -4,7 +4,10 @@
  */
 #include "payload.h"
 
+#include <string.h>
+
 #include "tracestate.h"
+#include "utf8.h"
 
 enum {
   START_NAME,
@@ -137,8 +140,50 @@ static bext_text valid_trace_state(bext_reader *reader, const uint8_t *position)
   return bext_is_trace_state(text.bytes, text.length) ? text : empty;
 }
 
+/* --- The usual SpanStart ---------------------------------------------------------------------------------------------- */
+
+/* Steps over this key, as it is written where it is shorter than 32 bytes. */
+static bool at_key(const uint8_t **at, const uint8_t *end, const bext_field *field) {
+  if ((size_t)(end - *at) < 2 + field->length || **at != (0xa0 | field->length)) return false;
+  if (memcmp(*at + 1, field->name, field->length) != 0) return false;
+  *at += 1 + field->length; /* and a byte of the value is left */
+  return true;
+}
+
+static bool read_usual_name(const uint8_t **at, const uint8_t *end, bext_text *out) {
+  if (!at_key(at, end, &START[START_NAME])) return false;
+  size_t header = **at == 0xd9 ? 2 : 1;
+  if ((header == 1 && (**at & 0xe0) != 0xa0) || (size_t)(end - *at) < header) return false;
+  *out = (bext_text){*at + header, header == 2 ? (*at)[1] : **at & 0x1fU};
+  *at += header;
+  if ((size_t)(end - *at) < out->length || !bext_is_utf8(*at, out->length)) return false;
+  *at += out->length;
+  return true;
+}
+
+static bool read_usual_kind(const uint8_t **at, const uint8_t *end, enum bext_span_kind *out) {
+  if (!at_key(at, end, &START[START_KIND]) || **at > BEXT_SPAN_KIND_CONSUMER) return false;
+  *out = (enum bext_span_kind)*(*at)++;
+  return true;
+}
+
+/*
+ * Decodes a SpanStart as many are, a short name, maybe with a kind, in one look at its bytes. False for any other, good or bad: the
+ * general way below judges that.
+ */
+static bool decode_usual_start(const uint8_t *payload, size_t length, bext_span_start_view *out) {
+  if (length < 1 || (payload[0] != 0x81 && payload[0] != 0x82)) return false;
+  const uint8_t *at = payload + 1, *end = payload + length;
+  *out = (bext_span_start_view){.kind = BEXT_SPAN_KIND_INTERNAL, .parent_flags = BEXT_PARENT_FLAGS_DEFAULT};
+  if (!read_usual_name(&at, end, &out->name)) return false;
+  return (payload[0] == 0x81 || read_usual_kind(&at, end, &out->kind)) && at == end;
+}
+
+/* --- Any SpanStart ---------------------------------------------------------------------------------------------------- */
+
 enum bext_rejection bext_decode_span_start(const uint8_t *payload, size_t length, bext_span_start_view *out) {
   const uint8_t *at[START_FIELDS];
+  if (decode_usual_start(payload, length, out)) return BEXT_ACCEPTED;
   bext_reader reader = bext_reader_open(payload, length);
   bext_read_fields(&reader, START, START_FIELDS, at);
   at_required(&reader, at[START_NAME]);

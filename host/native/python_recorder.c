@@ -31,14 +31,23 @@ bext_handle_parts bext_recorder_open_payload(bext_recorder *recorder, uint64_t t
                             trace_id_lo, length);
 }
 
-/* All attributes of a map whose keys differ, the host's among them. False where there is no memory. */
-static bool collect(bext_attributes attributes, uint64_t dropped, bext_kept_attributes *out) {
+/* All attributes of a map whose keys differ, the host's among them; or none, where there is no memory. How many were lost. */
+static uint32_t collect(bext_attributes attributes, uint64_t dropped, bext_kept_attributes *out) {
   *out = (bext_kept_attributes){NULL, 0, dropped};
-  if (!attributes.left) return true;
+  if (!attributes.left) return 0;
   out->items = malloc(attributes.left * sizeof *out->items);
-  if (!out->items) return false;
-  while (bext_attributes_next(&attributes, &out->items[out->count])) out->count++;
-  return true;
+  if (out->items) {
+    while (bext_attributes_next(&attributes, &out->items[out->count])) out->count++;
+    return 0;
+  }
+  out->dropped += attributes.left;
+  return attributes.left;
+}
+
+/* Counts what was lost of an event or a link that was added. */
+static bool count_lost(bext_recorder *recorder, bool is_added, uint32_t lost) {
+  if (is_added && lost) bext_recorder_count_drops(recorder, BEXT_DROP_MEMORY_LIMIT, lost);
+  return is_added;
 }
 
 bool bext_recorder_link_payload(bext_recorder *recorder, const bext_handle_parts *handle, const bext_handle_parts *linked, const uint8_t *trace_state,
@@ -46,9 +55,10 @@ bool bext_recorder_link_payload(bext_recorder *recorder, const bext_handle_parts
   bext_span_event_view view;
   if (is_malformed(recorder, bext_decode_span_event(attributes, length, &view))) return false;
   bext_kept_link link = {*linked, {trace_state, trace_state_length}, {NULL, 0, 0}};
-  bool is_added = collect(view.attributes, dropped_attributes, &link.attributes) && bext_recorder_add_link(recorder, handle, &link);
+  uint32_t lost = collect(view.attributes, dropped_attributes, &link.attributes);
+  bool is_added = bext_recorder_add_link(recorder, handle, &link);
   bext_free_attributes(&link.attributes);
-  return is_added;
+  return count_lost(recorder, is_added, lost);
 }
 
 bool bext_recorder_attribute_payload(bext_recorder *recorder, const bext_handle_parts *handle, const uint8_t *payload, size_t length, bool is_host) {
@@ -64,10 +74,10 @@ bool bext_recorder_event_payload(bext_recorder *recorder, const bext_handle_part
   if (is_malformed(recorder, bext_decode_span_event(payload, length, &view))) return false;
   event.name = view.name;
   event.time_unix_nanos = view.time_unix_nanos;
-  bool is_added = collect(view.attributes, dropped_attributes, &event.attributes) &&
-                  (is_host ? bext_recorder_add_host_event(recorder, handle, &event) : bext_recorder_add_event(recorder, handle, &event));
+  uint32_t lost = collect(view.attributes, dropped_attributes, &event.attributes);
+  bool is_added = is_host ? bext_recorder_add_host_event(recorder, handle, &event) : bext_recorder_add_event(recorder, handle, &event);
   bext_free_attributes(&event.attributes);
-  return is_added;
+  return count_lost(recorder, is_added, lost);
 }
 
 bool bext_recorder_status_payload(bext_recorder *recorder, const bext_handle_parts *handle, const uint8_t *payload, size_t length, bool is_verdict) {

@@ -8,13 +8,13 @@
 
 #define BLOCK_WORDS 512
 
-typedef struct block {
+typedef struct id_block {
   uint64_t forks; /* how many forks this process had seen when the block was read */
   unsigned left;
   uint64_t words[BLOCK_WORDS];
-} block;
+} id_block;
 
-static _Thread_local block own;
+static _Thread_local id_block own;
 static atomic_uint_fast64_t forks;
 static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
 static bool is_watching;
@@ -41,11 +41,27 @@ static bool read_block(uint64_t seen_forks) {
   return true;
 }
 
+/* The next words of the block; false where the kernel gives none. `count` is small. */
+static bool take(uint64_t *out, unsigned count) {
+  id_block *mine = &own; /* finding a thread's own takes a call */
+  uint64_t seen_forks = atomic_load_explicit(&forks, memory_order_relaxed);
+  if ((mine->left < count || mine->forks != seen_forks) && !read_block(seen_forks)) return false;
+  for (unsigned i = 0; i < count; i++) out[i] = mine->words[--mine->left];
+  return true;
+}
+
 bool bext_random_id(uint64_t *out) {
   do {
-    uint64_t seen_forks = atomic_load_explicit(&forks, memory_order_relaxed);
-    if ((!own.left || own.forks != seen_forks) && !read_block(seen_forks)) return false;
-    *out = own.words[--own.left];
+    if (!take(out, 1)) return false;
   } while (*out == 0);
+  return true;
+}
+
+bool bext_random_handle(bext_handle_parts *out) {
+  uint64_t words[3];
+  do {
+    if (!take(words, 3)) return false;
+  } while (words[0] == 0 || words[1] == 0 || words[2] == 0);
+  *out = (bext_handle_parts){words[0], words[1], words[2]};
   return true;
 }

@@ -8,7 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "reader.h"
+
 /* 64 random bits that are not all zero; false where the kernel gives none. */
 bool bext_random_id(uint64_t *out);
+
+/* A whole handle of such; false where the kernel gives none. */
+bool bext_random_handle(bext_handle_parts *out);
 
 #endif /* BEXT_RANDOM_IDS_H */

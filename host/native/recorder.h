@@ -2,8 +2,9 @@
  * recorder.h - the recorder: makes ids, stamps times, keeps open spans, and hands out the finished ones. It runs without the
  * interpreter and never calls it.
  *
- * Open spans stand in shards, each behind a lock of its own, so that threads with different spans seldom meet. No lock is held while
- * another is taken, except round a fork.
+ * Open spans stand in shards, each behind a lock of its own. A scope is given a shard, whose lock is then the scope's, too, and which all
+ * spans that its guest starts are of: a host call takes one lock, and threads with different scopes seldom meet. No lock is held while
+ * another is taken, except when all are: round a fork, and to take out what is finished.
  */
 #ifndef BEXT_RECORDER_H
 #define BEXT_RECORDER_H
@@ -11,8 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "finished.h"
+#include "finished_queue.h"
 #include "guest_limits.h"
+#include "lock.h"
 #include "open_span.h"
 #include "tracer_calls.h"
 
@@ -36,13 +38,13 @@ bext_recorder *bext_recorder_new(const bext_limits *limits, bext_sampler sampler
 void bext_recorder_retain(bext_recorder *recorder);
 void bext_recorder_release(bext_recorder *recorder);
 
-/*
- * Holds every lock round a fork, so that the child gets what nobody was changing; the child then forgets all spans: they are its
- * parent's to send.
- */
-void bext_recorder_hold_for_fork(bext_recorder *recorder);
-void bext_recorder_let_go_after_fork(bext_recorder *recorder);
+/* For the child of a fork: the spans are its parent's to send. */
 void bext_recorder_forget_spans(bext_recorder *recorder);
+
+/* A shard for a scope, which has it for as long as it shares the recorder; and the lock that guards both. */
+typedef struct bext_shard bext_shard;
+bext_shard *bext_recorder_give_shard(bext_recorder *recorder);
+bext_lock *bext_shard_lock(bext_shard *shard);
 
 uint64_t bext_recorder_open_spans(bext_recorder *recorder);
 uint64_t bext_recorder_queued_spans(bext_recorder *recorder);
@@ -52,12 +54,9 @@ void bext_recorder_count_drops(bext_recorder *recorder, bext_verdict reason, uin
 void bext_recorder_count_unsampled(bext_recorder *recorder);
 void bext_recorder_counters_of(bext_recorder *recorder, bext_recorder_counters *out);
 
-/* The whole of a call of start_span: decides over sampling, makes the handle, which is INVALID where there is no span. */
-bext_handle_parts bext_recorder_start(bext_recorder *recorder, const bext_start_call *span, bext_text scope_name, bext_text scope_version);
-
 /*
- * The part of it after sampling: a span in this trace, without links; `attributes` and `links` give their dropped counts alone.
- * `payload_bytes`: what it weighs without attributes.
+ * Starts a span in this trace, sampled, without links; `attributes` and `links` give their dropped counts alone. `payload_bytes`: what
+ * it weighs without attributes. Gives its handle, which is INVALID where there is no span.
  */
 bext_handle_parts bext_recorder_open(bext_recorder *recorder, const bext_start_call *span, bext_text scope_name, bext_text scope_version,
                                      uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t payload_bytes);
@@ -82,6 +81,6 @@ bool bext_recorder_is_open(bext_recorder *recorder, const bext_handle_parts *han
 uint64_t bext_recorder_now(bext_recorder *recorder, const bext_handle_parts *handle);
 
 /* Takes out all finished spans. */
-bext_batch bext_recorder_take(bext_recorder *recorder);
+void bext_recorder_take(bext_recorder *recorder, bext_waiting *out);
 
 #endif /* BEXT_RECORDER_H */

@@ -55,6 +55,7 @@ typedef struct bext_visit {
 } bext_visit;
 
 typedef struct bext_scope bext_scope;
+typedef struct bext_recorder bext_recorder;
 
 /* A scope with one reference, NULL where there is no memory. */
 bext_scope *bext_scope_new(const bext_limits *limits, enum bext_remote_parents policy);
@@ -68,14 +69,10 @@ const bext_limits *bext_scope_limits(const bext_scope *scope);
 enum bext_remote_parents bext_scope_policy(const bext_scope *scope);
 
 /*
- * Holds and lets go of the scope's lock round a fork, so that the child gets a scope that nobody was changing. No lock may be wanted
- * in between by the thread that forks.
+ * The tracer is this recorder, which the scope shares from now on. It takes whatever it is given: what it will be given counts as
+ * recorded at once. The calls that start, end and set attributes then go through recording.h. Before the first call.
  */
-void bext_scope_hold_for_fork(bext_scope *scope);
-void bext_scope_let_go_after_fork(bext_scope *scope);
-
-/* The tracer takes whatever it is given: what it will be given counts as recorded at once. */
-void bext_scope_trust_tracer(bext_scope *scope);
+void bext_scope_record_into(bext_scope *scope, bext_recorder *recorder);
 
 /* Counting. */
 void bext_scope_count_recorded(bext_scope *scope, enum bext_operation operation);

@@ -39,7 +39,6 @@ typedef struct bext_event_call {
 
 /* A tracer. `self` is its own; a span is given by its handle. */
 typedef struct bext_tracer_calls {
-  bool is_trusted; /* it takes whatever it is given, except that a span may not be sampled */
   /* Gives an invalid handle where the span is not sampled. A taken handle is claimed: nobody else has it open. */
   enum bext_answer (*start_span)(void *self, const bext_start_call *span, bext_handle_parts *out);
   enum bext_answer (*set_attribute)(void *self, const bext_handle_parts *span, const bext_attribute_view *attribute);

@@ -56,7 +56,7 @@ static size_t well_formed_length(const uint8_t *at, size_t left) {
   return length;
 }
 
-bool bext_is_utf8(const uint8_t *bytes, size_t length) {
+bool bext_is_long_utf8(const uint8_t *bytes, size_t length) {
   size_t position = 0;
   if (length >= sizeof(uint64_t) && is_ascii(bytes, length)) return true;
   while (position < length) {

@@ -14,7 +14,7 @@ from support.processes import call_command
 def report() -> Report:
     section = Section("a span", "span", {"fast": Spread(950.4, 900.0, 1000.0), "slow": Spread(19_000.0, 18_000.0, 20_000.0)})
     section.ratios = [Ratio("slow", "fast", Spread(20.0, 19.0, 21.0), 20, 30), Ratio("slow", "fast", Spread(2.0, 1.0, 3.0), None, None)]
-    growth = Growth({1_000: Spread(1.0, 1.0, 1.0), 1_000_000: Spread(1.1, 1.0, 1.2)})
+    growth = Growth({1_000: Spread(700.0, 1.0, 1.0)}, {1_000: Spread(1.1, 1.0, 1.2)})
     return Report({"bext-tracer": "0.1.0"}, 2, 7, [section], growth, {"finished": 192.0}, ["extism: not installed"])
 
 
@@ -39,7 +39,8 @@ def test_tables_tell_times_ratios_growth_bytes_and_what_is_missing(asked):
     assert "| fast | 950 ns [900 ns to 1 µs] |" in lines
     assert "| slow | 19 µs [18 µs to 20 µs] |" in lines
     assert "| fast | slow | 20 [19 to 21] | 20 | 30 | floor |" in lines
-    assert "| dearest over cheapest | 1.10 (at most 1.25: flat) |" in lines
+    assert "| after 1,000 spans | 700 ns | 1.10 |" in lines
+    assert "| flat: at most 1.25 times | | 1.10 |" in lines
     assert "| finished | 192 |" in lines
     assert "not measured: extism: not installed" in lines
 

@@ -21,6 +21,7 @@ from bext_abi import (
     SpanStart,
     SpanStatus,
     StatusCode,
+    codec,
 )
 from bext_abi.codec import DecodedSpanStart
 
@@ -62,7 +63,10 @@ class CDecoder:
 
     def decode_attribute(self, data: bytes) -> tuple[str, AttrValue]:
         view = self.attribute_view(data)
-        return self._text(view.key), self._value(view.value)
+        key, value = self._text(view.key), self._value(view.value)
+        if view.canonical != self.ffi.NULL:
+            assert codec.encode_attribute(key, value) == data[:1] + bytes(self.ffi.buffer(view.canonical, view.pair_bytes))
+        return key, value
 
     def decode_span_status(self, data: bytes) -> SpanStatus:
         view = self._decode("span_status", data)

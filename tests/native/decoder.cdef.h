@@ -8,7 +8,7 @@ typedef struct { uint64_t trace_id_hi, trace_id_lo, span_id; } bext_handle_parts
 typedef union { bext_text text; int64_t integer; double number; bool boolean; } bext_scalar;
 typedef struct { int type; uint32_t count; bext_scalar scalar; const uint8_t *bytes; size_t length; } bext_value_view;
 typedef struct { uint32_t left; ...; } bext_value_items;
-typedef struct { bext_text key; bext_value_view value; size_t pair_bytes; } bext_attribute_view;
+typedef struct { bext_text key; bext_value_view value; size_t pair_bytes; const uint8_t *canonical; } bext_attribute_view;
 typedef struct { uint32_t malformed; ...; } bext_attributes;
 
 bext_value_items bext_value_items_of(const bext_value_view *value);

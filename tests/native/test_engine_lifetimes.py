@@ -16,7 +16,7 @@ from bext_abi import SpanStart, codec
 from bext_host import SpanRecorder, TracerBridge, engine
 from bext_host.exporters import MemoryExporter
 from bext_host.testing import RecordingTracer
-from support.processes import environment
+from support.processes import environment, run_python
 from support.raw_guest import RawGuest
 from support.tracers import HookedTracer
 
@@ -143,6 +143,33 @@ print("done")
 
 def test_a_forked_child_goes_on_with_its_copy():
     done = subprocess.run([sys.executable, "-c", FORKED], env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\ndone\n"), done.stderr
+
+
+HOOKED = """
+import os
+used = []
+hook = lambda: [use() for use in used]
+os.register_at_fork(before=hook, after_in_parent=hook, after_in_child=hook)
+from support.raw_guest import RawGuest
+from bext_abi import SpanStart, codec
+from bext_host import SpanRecorder
+os.register_at_fork(before=hook, after_in_parent=hook, after_in_child=hook)
+recorder = SpanRecorder(engine="native")
+raw = RawGuest(recorder, engine="native")
+payload = codec.encode_span_start(SpanStart("s"))
+used += [lambda: raw.end(raw.start(payload)), lambda: raw.scope.stats, lambda: recorder.stats]
+child = os.fork()
+assert raw.scope.stats.recorded["end_span"] == 4
+assert recorder.stats.ended == 4
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+print("done")
+"""
+
+
+def test_hooks_of_a_fork_may_record_whenever_they_were_registered():
+    done = run_python(HOOKED)
     assert (done.returncode, done.stdout) == (0, "done\ndone\n"), done.stderr
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pytest
 
 from bext_abi import SpanStart, codec
-from bext_host import FinishedSpan, SpanRecorder, engine
+from bext_host import FinishedSpan, Limits, SpanRecorder, engine
 from bext_host.exporters import MemoryExporter
 from support.processes import run_python
 from support.raw_guest import RawGuest
@@ -105,6 +105,72 @@ def test_a_recorder_may_be_flushed_and_closed_while_guests_record():
         assert len(exporter.spans) + recorder.queued_spans == 500
 
 
+MANY = 70
+"""More guests than there are locks for them: some share one."""
+
+
+def test_spans_of_many_guests_and_of_the_host_come_out_in_the_order_in_which_they_ended():
+    exporter = MemoryExporter()
+    recorder = SpanRecorder(exporter, engine="native")
+    guests = [guest(recorder) for _ in range(MANY)]
+    for turn in range(3):
+        for number, raw in enumerate(guests):
+            raw.end(raw.start(codec.encode_span_start(SpanStart(f"{turn} {number}"))))
+            recorder.end_span(recorder.start_span(SpanStart(f"{turn} host {number}")))
+    recorder.flush()
+    names = [name for turn in range(3) for number in range(MANY) for name in (f"{turn} {number}", f"{turn} host {number}")]
+    assert [span.name for span in exporter.spans] == names
+
+
+def test_guests_that_share_a_lock_record_beside_each_other():
+    exporter = MemoryExporter()
+    recorder = SpanRecorder(exporter, engine="native")
+    guests = [guest(recorder) for _ in range(MANY)]
+    spans = [raw.start(PAYLOAD) for raw in guests]
+    for raw, other in zip(guests, [*spans[1:], spans[0]], strict=True):
+        raw.end(other)  # another's
+    for raw, span in zip(guests, spans, strict=True):
+        raw.set_attribute(span, "k", 2)
+        raw.end(span)
+    recorder.flush()
+    assert {span.handle for span in exporter.spans} == set(spans)
+    assert all(span.attributes == {"k": 2} for span in exporter.spans)
+    assert all(raw.drops == {"unknown_handle": 1} for raw in guests)
+
+
+def test_a_span_that_the_host_ended_still_weighs_in_its_scope_and_is_recorded_nowhere():
+    exporter = MemoryExporter()
+    recorder = SpanRecorder(exporter, engine="native")
+    raw = RawGuest(recorder, engine="native", limits=Limits(span_attributes=2))
+    span = raw.start(PAYLOAD)
+    recorder.end_span(span)
+    for key in ("k", "new", "newer", "new"):
+        raw.set_attribute(span, key, 5)
+    assert (raw.drops, raw.scope.open_spans) == ({"attribute_limit": 1}, 1)
+    raw.end(span)
+    recorder.flush()
+    assert [span.attributes for span in exporter.spans] == [{"k": 1}]
+    assert (raw.scope.open_spans, recorder.stats.ended) == (0, 1)
+
+
+@pytest.mark.parametrize("known", [0, 1, 17, 4096, 4097])
+def test_as_many_ended_spans_as_the_limit_says_are_parents(known):
+    exporter = MemoryExporter()
+    recorder = SpanRecorder(exporter, engine="native", max_queue=20_000)
+    raw = RawGuest(recorder, engine="native", limits=Limits(scope_ended_parents=known))
+    ended = [raw.start(PAYLOAD) for _ in range(2)]
+    for span in ended:
+        raw.end(span)
+    for _ in range(known - 1):
+        raw.end(raw.start(PAYLOAD))
+    for parent in ended:
+        raw.start(codec.encode_span_start(SpanStart("child", parent=parent)))
+    raw.scope.close("done")
+    recorder.flush()
+    parents = [span.parent for span in exporter.spans if span.name == "child"]
+    assert parents == [ended[1] if known else None, None]  # the last started ends first
+
+
 FORKED = """
 import os, warnings
 warnings.simplefilter("ignore")
@@ -115,6 +181,7 @@ from support.raw_guest import RawGuest
 
 exporter = MemoryExporter()
 recorder = SpanRecorder(exporter, engine="native")
+others = [RawGuest(recorder, engine="native") for _ in range(70)]  # more than there are locks for them
 raw = RawGuest(recorder, engine="native")
 payload = codec.encode_span_start(SpanStart("s"))
 before, after = raw.start(payload), []

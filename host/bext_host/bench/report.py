@@ -52,16 +52,16 @@ class Section:
 
 @dataclass(slots=True)
 class Growth:
-    """What a span costs when so many are recorded."""
+    """What a span costs when so many were recorded before, and how many times as much as in a recorder that is young."""
 
     nanos_per_span: dict[int, Spread]
+    against_young: dict[int, Spread]
     at_most: float = GROWTH_AT_MOST
 
     @property
     def factor(self) -> float:
-        """The dearest over the cheapest."""
-        medians = [spread.median for spread in self.nanos_per_span.values()]
-        return max(medians) / min(medians)
+        """The largest of these ratios."""
+        return max(spread.median for spread in self.against_young.values())
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from .define_func import DefineFunc
 from .growth import measure_growth
 from .ours import Recording, Tracing
 from .peers import Extism, OpenTelemetrySdk, installed
-from .report import Growth, Report, Section
+from .report import Report, Section
 from .rounds import Contender, Progress, measure
 from .targets import (
     ATTRIBUTE_TARGETS,
@@ -60,7 +60,7 @@ def _measure_native(report: Report, part: int, progress: Progress) -> None:
     contenders = [Recording(name, NATIVE, 100_000 // part, threads=threads) for name, threads in ((ONE_THREAD, 1), (TWO_THREADS, 2))]
     measured = measure(contenders, report.rounds, progress)
     report.sections.append(Section.of("threads, each with an instance of its own", "span", measured, THREAD_TARGETS))
-    report.growth = Growth(measure_growth(progress))
+    report.growth = measure_growth(progress)
     for kind, name in _kinds_held():
         progress(f"bytes held: {name}")
         report.bytes_per_span[name] = held.bytes_per_span(kind)

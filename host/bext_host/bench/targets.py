@@ -42,4 +42,4 @@ THREAD_TARGETS: Final = (Target(ONE_THREAD, TWO_THREADS, 1.7),)
 
 GROWTH_SPANS: Final = (1_000, 10_000, 100_000, 1_000_000)
 GROWTH_AT_MOST: Final = 1.25
-"""How many times as much a span may cost after a million as after a thousand, and the other way round."""
+"""How many times as much a span may cost after so many as in a young recorder."""

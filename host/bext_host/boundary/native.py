@@ -10,7 +10,8 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, ClassVar, Final
 
 from wasmtime import Linker
 
@@ -36,6 +37,10 @@ _REASONS: Final = dict(enumerate(DropReason, 1))
 _NUMBERS: Final = {reason: number for number, reason in _REASONS.items()}
 _U64: Final = 2**64 - 1
 
+TAKEN: Final = int(lib.BEXT_ANSWER_TAKEN)
+FAILED: Final = int(lib.BEXT_ANSWER_FAILED)
+"""What C is answered."""
+
 
 def handle_of(parts: Any) -> SpanHandle:
     """The handle that C passes."""
@@ -45,11 +50,12 @@ def handle_of(parts: Any) -> SpanHandle:
 class NativeCalls:
     """The host functions of one scope, in C. Its subclasses say who the tracer is.
 
-    C holds a handle to this object for as long as a linker or a store has the functions; `_in_use` keeps it alive for that time.
+    C holds a handle to this object for as long as a linker or a store has the functions; `in_use`, by the handle's address, keeps it
+    alive for that time.
     """
 
-    _in_use: Final[set[NativeCalls]] = set()
-    _in_use_lock: Final = threading.Lock()
+    in_use: Final[dict[int, NativeCalls]] = {}
+    _in_use_lock: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, policy: ScopePolicy, stop: Callable[[BaseException], None]) -> None:
         self._stop = stop
@@ -58,7 +64,8 @@ class NativeCalls:
         if scope == ffi.NULL:
             raise MemoryError("no memory for a scope")
         self._scope = ffi.gc(scope, lib.bext_scope_release)
-        guest = self._new_guest(self._scope, ffi.new_handle(self))
+        self._owner = ffi.new_handle(self)
+        guest = self._new_guest(self._scope, self._owner)
         if guest == ffi.NULL:
             raise MemoryError("no memory for a scope")
         self._guest = ffi.gc(guest, lib.bext_guest_release)
@@ -67,7 +74,7 @@ class NativeCalls:
             lib.bext_guest_measure_time(self._guest)
 
     def _new_guest(self, scope: Any, owner: Any) -> Any:
-        """The guest in C, NULL where there is no memory. `owner` is what C knows this object by, and must be kept alive."""
+        """The guest in C, NULL where there is no memory. `owner` is what C knows this object by."""
         raise NotImplementedError
 
     def _hold(self, handle: SpanHandle) -> None:
@@ -79,13 +86,14 @@ class NativeCalls:
     def define_in(self, linker: Linker) -> None:
         """Define the six imports in `linker`."""
         with self._in_use_lock:  # scopes whose linkers and stores are gone are let go here, so that none is kept for long
-            self._in_use.difference_update([calls for calls in self._in_use if calls.is_unused()])
-            self._in_use.add(self)
+            for address in [address for address, calls in self.in_use.items() if calls.is_unused()]:
+                del self.in_use[address]
+            self.in_use[int(ffi.cast("intptr_t", self._owner))] = self
         pointer = ffi.cast("void *", ctypes.cast(linker.ptr(), ctypes.c_void_p).value)
         for operation, signature in enumerate(IMPORTS.values()):
             func_type = signature.func_type()
-            address = ctypes.cast(func_type.ptr(), ctypes.c_void_p).value
-            error = lib.bext_guest_define(self._guest, pointer, operation, ffi.cast("void *", address))
+            type_pointer = ffi.cast("void *", ctypes.cast(func_type.ptr(), ctypes.c_void_p).value)
+            error = lib.bext_guest_define(self._guest, pointer, operation, type_pointer)
             assert error == ffi.NULL  # the linker was found free of them
 
     def stats(self) -> ScopeStats:
@@ -175,28 +183,23 @@ class NativeCalls:
     def answer(self, method: Callable[..., bool], arguments: tuple[Any, ...]) -> int:
         """Run one of the above for C; nothing is raised into it."""
         try:
-            return int(lib.BEXT_ANSWER_TAKEN if method(self, *arguments) else lib.BEXT_ANSWER_FAILED)
-        except STOPS_THE_PROGRAM as error:
+            return TAKEN if method(self, *arguments) else FAILED
+        except BaseException as error:  # noqa: BLE001  # C has nobody to raise it to
+            return self.failed(method.__name__, error)
+
+    def failed(self, operation: str, error: BaseException) -> int:
+        """The answer to C where a call ended so: the guest is stopped where the program must stop."""
+        if isinstance(error, STOPS_THE_PROGRAM):
             self._stop(error)
             return int(lib.BEXT_ANSWER_STOP)
-        except BaseException as error:  # noqa: BLE001  # a defect of ours, or no memory left: never the guest's trouble
-            self.count_tracer_error()
-            log_safely(logger, logging.ERROR, "host call %s failed", method.__name__, error=error)
-            return int(lib.BEXT_ANSWER_FAILED)
+        self.count_tracer_error()  # a defect of ours, or no memory left: never the guest's trouble
+        log_safely(logger, logging.ERROR, "host call %s failed", operation, error=error)
+        return FAILED
 
     @classmethod
-    def hold_for_fork(cls) -> None:
-        """Hold every lock there is, so that a forked child gets tables that nobody was changing."""
-        cls._in_use_lock.acquire()
-        for calls in cls._in_use:
-            lib.bext_scope_hold_for_fork(calls._scope)  # noqa: SLF001  # its own class
-
-    @classmethod
-    def let_go_after_fork(cls) -> None:
-        """Undo `hold_for_fork`, in the parent and in the child."""
-        for calls in cls._in_use:
-            lib.bext_scope_let_go_after_fork(calls._scope)  # noqa: SLF001  # its own class
-        cls._in_use_lock.release()
+    def renew_lock(cls) -> None:
+        """In a forked child: no thread is left that could let go of it. C's own locks are free there (host/native/forks.h)."""
+        cls._in_use_lock = threading.Lock()
 
     def is_unused(self) -> bool:
         """Whether no linker and no store has the functions any more."""
@@ -210,7 +213,12 @@ def callback(method: Callable[..., bool]) -> None:
         calls: NativeCalls = ffi.from_handle(self)
         return calls.answer(method, arguments)
 
-    ffi.def_extern(name=f"bext_python_{method.__name__}", error=lib.BEXT_ANSWER_FAILED)(called)
+    def interrupted(_kind: type[BaseException], error: BaseException, traceback: TracebackType) -> int:
+        # A signal that came while the guest ran has its handler run as soon as Python does: at the start of `called`, mostly.
+        calls: NativeCalls = ffi.from_handle(traceback.tb_frame.f_locals["self"])
+        return calls.failed(method.__name__, error)
+
+    ffi.def_extern(name=f"bext_python_{method.__name__}", error=FAILED, onerror=interrupted)(called)
 
 
 callback(NativeCalls.wrong_store)
@@ -232,11 +240,8 @@ class RecorderCalls(NativeCalls):
         super().__init__(policy, stop)
 
     def _new_guest(self, scope: Any, owner: Any) -> Any:
-        self._owner = owner
         name, version = self._texts
         return lib.bext_recorder_guest_new(scope, owner, self._recorder, name, len(name), version, len(version))
 
 
-os.register_at_fork(
-    before=NativeCalls.hold_for_fork, after_in_parent=NativeCalls.let_go_after_fork, after_in_child=NativeCalls.let_go_after_fork
-)
+os.register_at_fork(after_in_child=NativeCalls.renew_lock)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, Final
 
 from bext_abi import AttrValue, SpanEvent, SpanHandle, SpanKind, SpanLink, SpanStart, SpanStatus, StatusCode
 from bext_abi.constants import HANDLE_SIZE
 
 from .contained import ContainedTracer, TracerMaker
-from .native import NativeCalls, callback, ffi, handle_of, lib
+from .native import FAILED, TAKEN, NativeCalls, callback, ffi, handle_of, lib
 from .open_handles import OpenHandles
 from .policy import ScopePolicy
 
@@ -17,6 +19,9 @@ _STR: Final = 1
 _BOOL: Final = 2
 _INT: Final = 3
 _FLOAT: Final = 4
+
+_PARTS: Final = struct.Struct("=3Q")
+"""A handle as C has it."""
 
 
 def _text(view: Any) -> str:
@@ -64,12 +69,11 @@ class TracerCalls(NativeCalls):
     ) -> None:
         self._policy = policy
         self._open_handles = open_handles
-        self._handles: dict[bytes, SpanHandle] = {}  # of the spans that are open, by the bytes that C has of them
+        self.handles: dict[bytes, SpanHandle] = {}  # of the spans that are open, by the bytes that C has of them
         super().__init__(policy, stop)
-        self._tracer: ContainedTracer = make_tracer(self.count_tracer_error)
+        self.tracer: ContainedTracer = make_tracer(self.count_tracer_error)
 
     def _new_guest(self, scope: Any, owner: Any) -> Any:
-        self._owner = owner
         return lib.bext_python_guest_new(scope, owner)
 
     def _hold(self, handle: SpanHandle) -> None:
@@ -80,12 +84,16 @@ class TracerCalls(NativeCalls):
 
     def _given_up(self, handles: list[SpanHandle]) -> list[SpanHandle]:
         for handle in handles:
-            self._handles.pop(handle.to_bytes(), None)
+            self.handles.pop(handle.to_bytes(), None)
         return super()._given_up(handles)
 
     def _known(self, span: Any) -> SpanHandle:
         """The handle of a span: the object that the tracer gave, or a new one for a span that is not the guest's own."""
-        return self._handles.get(ffi.buffer(span, HANDLE_SIZE)[:]) or handle_of(span)
+        return self.handles.get(ffi.buffer(span, HANDLE_SIZE)[:]) or handle_of(span)
+
+    def current(self, data: bytes) -> SpanHandle:
+        """The handle with these bytes, of a span that is not the guest's own."""
+        return SpanHandle.from_parts(*_PARTS.unpack(data))
 
     # What C calls. Each gives True where the tracer took it.
 
@@ -106,42 +114,73 @@ class TracerCalls(NativeCalls):
             dropped_attributes_count=span.attributes.dropped,
             dropped_links_count=span.links.dropped,
         )
-        handle = self._tracer.start_span(start)
+        handle = self.tracer.start_span(start)
         if handle is None:
             return False
         if not handle.is_invalid and not self._open_handles.claim(handle):
-            self._tracer.failed("start_span", ValueError("start_span returned the handle of a span that is open already"))
+            self.tracer.failed("start_span", ValueError("start_span returned the handle of a span that is open already"))
             return False
         out.trace_id_hi, out.trace_id_lo, out.span_id = handle.to_parts()
-        self._handles[ffi.buffer(out, HANDLE_SIZE)[:]] = handle
+        self.handles[ffi.buffer(out, HANDLE_SIZE)[:]] = handle
         return True
 
     def set_attribute(self, span: Any, attribute: Any) -> bool:
         """Add or overwrite an attribute."""
-        return self._tracer.set_attribute(self._known(span), _text(attribute.key), _value(attribute.value))
+        return self.tracer.set_attribute(self._known(span), _text(attribute.key), _value(attribute.value))
 
     def set_status(self, span: Any, code: int, message: Any) -> bool:
         """Set the status."""
-        return self._tracer.set_status(self._known(span), SpanStatus(StatusCode(code), _text(message)))
+        return self.tracer.set_status(self._known(span), SpanStatus(StatusCode(code), _text(message)))
 
     def add_event(self, span: Any, event: Any) -> bool:
         """Add an event."""
         attributes = event.attributes
         found = SpanEvent(_text(event.name), _attributes(attributes), event.time_unix_nanos or None, attributes.dropped)
-        return self._tracer.add_event(self._known(span), found)
+        return self.tracer.add_event(self._known(span), found)
 
     def end_span(self, span: Any, end_time_unix_nanos: int) -> bool:
         """End a span that has left the scope."""
         handle = self._known(span)
-        self._handles.pop(ffi.buffer(span, HANDLE_SIZE)[:], None)
+        self.handles.pop(ffi.buffer(span, HANDLE_SIZE)[:], None)
         self._open_handles.release(handle)
-        return self._tracer.end_span(handle, end_time_unix_nanos or None)
+        return self.tracer.end_span(handle, end_time_unix_nanos or None)
 
     def add_dropped(self, span: Any, attributes: int, events: int) -> bool:
         """Count what was dropped of a span, where the tracer has a place for it."""
-        self._tracer.add_dropped(handle_of(span), attributes=attributes, events=events)
+        self.tracer.add_dropped(handle_of(span), attributes=attributes, events=events)
         return True
 
+
+_in_use: Final[Any] = NativeCalls.in_use
+_unpack: Final = ffi.unpack
+
+
+def _set_usual_attribute(address: int, flat: Any, key_end: int, value_end: int, kind: int, integer: int) -> int:
+    """TracerCalls.set_attribute for a short text, an int or a bool: see python_engine.c.
+
+    The call that tracers in Python get most, written out: each function that it called would cost as much as a tenth of it.
+    """
+    calls = _in_use[address]
+    try:
+        data = _unpack(flat, value_end)
+        span = calls.handles.get(data[:HANDLE_SIZE]) or calls.current(data[:HANDLE_SIZE])
+        value = data[key_end:].decode() if kind == _STR else integer if kind == _INT else integer != 0
+        try:
+            calls.tracer.tracer.set_attribute(span, data[HANDLE_SIZE:key_end].decode(), value)
+        except BaseException as error:  # noqa: BLE001  # as in ContainedTracer
+            calls.tracer.failed("set_attribute", error)
+            return FAILED
+    except BaseException as error:  # noqa: BLE001  # C has nobody to raise it to
+        return int(calls.failed("set_attribute", error))
+    return TAKEN
+
+
+def _interrupted(_kind: type[BaseException], error: BaseException, traceback: TracebackType) -> int:
+    """As in `callback`: a signal whose handler ran before the call's own first line."""
+    return int(_in_use[traceback.tb_frame.f_locals["address"]].failed("set_attribute", error))
+
+
+ffi.def_extern(name="bext_python_set_usual_attribute", error=FAILED, onerror=_interrupted)(_set_usual_attribute)
 
 for _method in (
     TracerCalls.start_span,

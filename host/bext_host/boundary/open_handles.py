@@ -22,7 +22,7 @@ class OpenHandles:
 
     def __init__(self, tracer: TracerPlugin) -> None:
         self._tracer = tracer  # held, so that its id stays its own while this object lives
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer or a signal's handler may close a scope in the middle of these few lines
         self._open: Counter[SpanHandle] = Counter()
 
     @classmethod
@@ -39,7 +39,7 @@ class OpenHandles:
         """In a forked child: no thread is left that could let go of a lock."""
         cls._by_tracer_lock = threading.Lock()
         for handles in list(cls._by_tracer.values()):
-            handles._lock = threading.Lock()  # noqa: SLF001  # its own class
+            handles._lock = threading.RLock()  # noqa: SLF001  # its own class
 
     def claim(self, handle: SpanHandle) -> bool:
         """Take a handle that the tracer has just handed out; False where it is open already."""

@@ -105,14 +105,6 @@ class RecorderCore(Protocol):
         """Empty the queue, cut into batches; a span larger than a batch gets one of its own."""
         ...
 
-    def before_fork(self) -> None:
-        """Called round a fork, in the thread that forks."""
-        ...
-
-    def after_fork_in_parent(self) -> None:
-        """Go on."""
-        ...
-
     def after_fork_in_child(self) -> None:
         """Start with nothing: the parent keeps its spans and sends them itself."""
         ...

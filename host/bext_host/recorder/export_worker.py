@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
 
@@ -43,14 +43,28 @@ class ExportWorker:
         self._waiting_spans = 0
         self._waiting_bytes = 0
 
-    def export(self, batch: Batch, deadline: float) -> Future[None]:
-        """Queue a batch. The future fails with the exporter's error, or at once where too much waits already."""
-        if not self._reserve(batch):
-            refused: Future[None] = Future()
-            refused.set_exception(BufferError(f"{self._waiting_spans} spans wait for it already"))
-            self._on_done(self.name, len(batch.spans), refused.exception())
-            return refused
-        return self._submit(lambda: self._export(batch, deadline))
+    @property
+    def waiting_spans(self) -> int:
+        """How many spans it has been given and has not taken, or not failed to take."""
+        return self._waiting_spans
+
+    def export(self, batches: Sequence[Batch], deadline: float) -> list[Future[None]]:
+        """Queue batches. One future for all that are queued, which fails with the first error; one for each that does not fit."""
+        futures, fitting = [], []
+        for batch in batches:
+            if self._reserve(batch):
+                fitting.append(batch)
+            else:
+                futures.append(self._refuse(batch))
+        if fitting:
+            futures.append(self._submit(lambda: self._export_all(fitting, deadline)))
+        return futures
+
+    def _refuse(self, batch: Batch) -> Future[None]:
+        refused: Future[None] = Future()
+        refused.set_exception(BufferError(f"{self._waiting_spans} spans wait for it already"))
+        self._on_done(self.name, len(batch.spans), refused.exception())
+        return refused
 
     def shutdown(self, deadline: float) -> Future[None]:
         """Queue the exporter's shutdown, and the end of the thread."""
@@ -66,6 +80,18 @@ class ExportWorker:
             if fits:
                 self._waiting_spans, self._waiting_bytes = spans, payload_bytes
             return fits
+
+    def _export_all(self, batches: list[Batch], deadline: float) -> None:
+        """Export them one by one; one that fails keeps no other from it."""
+        first: BaseException | None = None
+        batches.reverse()
+        while batches:  # taken out, so that each is gone when the exporter has let go of it
+            try:
+                self._export(batches.pop(), deadline)
+            except BaseException as error:  # noqa: BLE001  # as in `_work`
+                first = first or error
+        if first is not None:
+            raise first
 
     def _export(self, batch: Batch, deadline: float) -> None:
         error: BaseException | None = None
@@ -99,3 +125,4 @@ def _work(jobs: SimpleQueue[_Job | None]) -> None:
             future.set_exception(error)
         else:
             future.set_result(None)
+        del job, future, call  # a worker that waits holds no batch

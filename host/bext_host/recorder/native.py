@@ -42,17 +42,8 @@ class NativeCore:
             raise MemoryError("no memory for a recorder")
         self.native: Any = ffi.gc(recorder, lib.bext_recorder_release)
 
-    def before_fork(self) -> None:
-        """Hold every lock, so that the child gets what nobody was changing."""
-        lib.bext_recorder_hold_for_fork(self.native)
-
-    def after_fork_in_parent(self) -> None:
-        """Go on."""
-        lib.bext_recorder_let_go_after_fork(self.native)
-
     def after_fork_in_child(self) -> None:
-        """Start with nothing: the parent keeps its spans and sends them itself."""
-        lib.bext_recorder_let_go_after_fork(self.native)
+        """Start with nothing: the parent keeps its spans and sends them itself. The locks are C's own affair (host/native/forks.h)."""
         lib.bext_recorder_forget_spans(self.native)
 
     def start_span(self, span: SpanStart, trace_id: int, drops: Drops) -> SpanHandle:
@@ -168,11 +159,13 @@ class NativeCore:
     def take_batches(self, at_most_spans: int, at_most_bytes: int) -> list[Batch]:
         """Empty the queue, cut into batches; a span larger than a batch gets one of its own."""
         batches = []
-        taken = ffi.new("bext_batch *", lib.bext_recorder_take(self.native))
-        while taken.first != ffi.NULL:
-            cut = lib.bext_batch_cut(taken, min(at_most_spans, _U64), min(at_most_bytes, _U64))
-            first = ffi.gc(cut.first, lib.bext_finished_free)
-            batches.append(Batch(NativeSpans(ffi, first, cut.count), cut.payload_bytes))
+        waiting = ffi.gc(ffi.new("bext_waiting *"), lib.bext_waiting_free)
+        lib.bext_recorder_take(self.native, waiting)
+        while waiting.count:
+            cut = lib.bext_batch_cut(waiting, min(at_most_spans, _U64), min(at_most_bytes, _U64))
+            if cut == ffi.NULL:
+                raise MemoryError("no memory for a batch")
+            batches.append(Batch(NativeSpans(ffi, ffi.gc(cut, lib.bext_batch_free)), cut.payload_bytes))
         return batches
 
 

@@ -1,6 +1,6 @@
 """NativeSpans: finished spans as the native recorder packed them, read when somebody asks for objects.
 
-An exporter that wants bytes reads `first`, and no object is ever built. The bytes are the recorder's own (host/native/finished.h), so a
+An exporter that wants bytes asks for `packed`, and no object is ever built. The bytes are the recorder's own (host/native/finished.h), so a
 general unpacker may read them.
 """
 
@@ -54,21 +54,21 @@ def unpack_span(packed: Any) -> FinishedSpan:
 
 
 class NativeSpans(Sequence[FinishedSpan]):
-    """The spans of one batch. `first` is the chain of bext_finished in C, and frees itself with this object."""
+    """The spans of one batch. `batch` is the bext_batch in C, and frees itself with this object."""
 
-    def __init__(self, ffi: Any, first: Any, count: int) -> None:
-        self.first = first
+    def __init__(self, ffi: Any, batch: Any) -> None:
+        self.batch = batch
         self._ffi = ffi
-        self._count = count
+        self._count: int = batch.count
         self._lock = threading.Lock()
         self._unpacked: list[FinishedSpan] | None = None
 
     def packed(self) -> Iterator[Any]:
         """The msgpack of each span, as a buffer that lives as long as this object."""
-        span = self.first
-        while span != self._ffi.NULL:
+        spans = self.batch.spans
+        for number in range(self._count):
+            span = spans[number]
             yield self._ffi.buffer(span.bytes, span.size)
-            span = span.next
 
     def _spans(self) -> list[FinishedSpan]:
         with self._lock:  # each exporter has a thread of its own; the spans are built once for all of them

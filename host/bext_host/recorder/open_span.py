@@ -39,6 +39,7 @@ class OpenSpan:
         self._events: list[SpanEvent] = []
         self._counted_events = 0
         self._status = SpanStatus()
+        self._status_bytes = 0
         self._status_is_verdict = False
         self.payload_bytes = bare_bytes(span)
         self.host_bytes = 0  # outside the span's limit, but not outside the queue's
@@ -77,11 +78,16 @@ class OpenSpan:
         self._events.append(self._stamped(event))
         return None
 
-    def set_status(self, status: SpanStatus) -> None:
+    def set_status(self, status: SpanStatus) -> DropReason | None:
         """Set the status by OpenTelemetry's rules: ok is final, unset never overwrites; the host's verdict stands above both."""
-        is_final = self._status_is_verdict or self._status.code is StatusCode.OK
-        if not is_final and status.code is not StatusCode.UNSET:
-            self._status = status
+        if self._status_is_verdict or self._status.code is StatusCode.OK or status.code is StatusCode.UNSET:
+            return None
+        size = len(codec.encode_span_status(status))
+        if not self._charge(size - self._status_bytes):
+            return DropReason.MEMORY_LIMIT
+        self._status = status
+        self._status_bytes = size
+        return None
 
     def record_host(self, attributes: Mapping[str, AttrValue], events: Sequence[SpanEvent], verdict: SpanStatus | None) -> None:
         """Record the host's own facts, outside the limits, and its verdict, which overrides any status."""
@@ -92,6 +98,9 @@ class OpenSpan:
         if verdict is not None:
             self._status = verdict
             self._status_is_verdict = True
+            self.host_bytes += len(codec.encode_span_status(verdict))
+            self._charge(-self._status_bytes)
+            self._status_bytes = 0
 
     def finish(self, end_time_unix_nanos: int | None) -> FinishedSpan:
         """The span as it ended: never before its start, whatever the clocks or the guest say."""

@@ -295,24 +295,11 @@ def _raise_failures(failures: dict[str, str]) -> None:
 
 
 _recorders: WeakSet[SpanRecorder] = WeakSet()
-_forking: list[SpanRecorder] = []
-"""Those whose locks the fork that is under way holds."""
-
-
-def _before_fork() -> None:
-    for recorder in list(_recorders):
-        recorder._core.before_fork()  # noqa: SLF001  # its own module
-        _forking.append(recorder)
-
-
-def _after_fork_in_parent() -> None:
-    while _forking:
-        _forking.pop()._core.after_fork_in_parent()  # noqa: SLF001  # its own module
 
 
 def _after_fork_in_child() -> None:
-    while _forking:
-        _forking.pop()._after_fork_in_child()  # noqa: SLF001  # its own module
+    for recorder in list(_recorders):
+        recorder._after_fork_in_child()  # noqa: SLF001  # its own module
 
 
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -27,12 +27,6 @@ class ReferenceCore:
         self._counters = CoreCounters()
         self.after_fork_in_child()
 
-    def before_fork(self) -> None:
-        """Nothing: the child gets a new lock and new tables."""
-
-    def after_fork_in_parent(self) -> None:
-        """Nothing was held."""
-
     def after_fork_in_child(self) -> None:
         """Start with nothing: the parent keeps its spans and sends them itself."""
         self._lock = threading.Lock()
@@ -74,7 +68,7 @@ class ReferenceCore:
         with self._lock:
             opened = self._open.get(span)
             if opened is not None:
-                opened.set_status(status)
+                self._count(opened.set_status(status))
 
     def add_event(self, span: SpanHandle, event: SpanEvent, drops: Drops) -> None:
         """Add an event."""

@@ -37,7 +37,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-DEFAULT_TRACER: Final = "tracer-stdout"
+STDOUT_TRACER: Final = "tracer-stdout"
+DEFAULT_TRACER: Final = STDOUT_TRACER
 DEFAULT_FLUSH_SECONDS: Final = 5.0
 
 _TOML_ERROR: Final = re.compile(r"(?P<what>.*) \(at (?P<where>line \d+, column \d+|end of document)\)", re.DOTALL)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -22,8 +23,8 @@ class _Gate:
     """Threads are told by their id, so that none waits for itself: a signal handler may fork in the middle of anything."""
 
     def __init__(self) -> None:
-        self._working: set[int] = set()
-        self._forking: set[int] = set()
+        self._working: Counter[int] = Counter()
+        self._forking: Counter[int] = Counter()
         self.renew()
 
     def renew(self) -> None:
@@ -37,8 +38,8 @@ class _Gate:
         me = threading.get_ident()
         try:
             with self._changed:
-                self._changed.wait_for(lambda: self._forking <= {me}, PATIENCE_SECONDS)
-                self._working.add(me)
+                self._changed.wait_for(lambda: self._forking.keys() <= {me}, PATIENCE_SECONDS)
+                self._working[me] += 1
             yield
         finally:
             self._leave(self._working)
@@ -46,20 +47,23 @@ class _Gate:
     def before_fork(self) -> None:
         me = threading.get_ident()
         with self._changed:
-            self._forking.add(me)  # before it waits, so that no new work comes in between
-            self._changed.wait_for(lambda: self._working <= {me}, PATIENCE_SECONDS)
+            self._forking[me] += 1  # before it waits, so that no new work comes in between
+            self._changed.wait_for(lambda: self._working.keys() <= {me}, PATIENCE_SECONDS)
 
     def after_fork_in_parent(self) -> None:
         self._leave(self._forking)
 
-    def _leave(self, those: set[int]) -> None:
+    def _leave(self, those: Counter[int]) -> None:
+        me = threading.get_ident()
         with self._changed:
-            those.discard(threading.get_ident())
+            those[me] -= 1
+            if those[me] <= 0:
+                del those[me]
             self._changed.notify_all()
 
 
 _gate = _Gate()
 no_fork = _gate.no_fork
-"""A context manager: no thread of this process forks in the meantime, but for a signal handler in this one."""
+"""A context manager: no thread of this process forks in the meantime, but for a signal handler in this one. May be nested."""
 
 os.register_at_fork(before=_gate.before_fork, after_in_parent=_gate.after_fork_in_parent, after_in_child=_gate.renew)

@@ -59,7 +59,8 @@ def guest_error(plugin: str, hook: str, error: Trap | WasmtimeError, control: Ca
     what = bounded(" ".join(cause.split()).removeprefix("wasm trap: ") or "the guest trapped", _MAX_MESSAGE)
     frames = bounded(backtrace.partition("\n")[2], _MAX_BACKTRACE)
     if not isinstance(error, ExitTrap) and _OVER_LIMIT.search(what):
-        return MemoryLimitExceeded(plugin, hook, f"{what}: its memory may have {pages.limit} pages")
+        allowed = f": its memory may have {pages.limit} pages" if what.startswith("memory minimum") else ""
+        return MemoryLimitExceeded(plugin, hook, f"{what}{allowed}")
     if not isinstance(error, Trap) and control.ending is not None and what == control.ending.value:
         return ended_call(plugin, hook, control, pages, frames)
     kind, text = _kind_and_text(error, what, fuel, pages)

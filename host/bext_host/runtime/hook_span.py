@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bext_abi import AttrValue, SpanEvent, SpanHandle, SpanStart, SpanStatus, StatusCode
-from bext_abi.constants import TRACE_FLAG_SAMPLED
+from bext_abi.constants import PARENT_FLAGS_DEFAULT, TRACE_FLAG_SAMPLED
 from bext_abi.traceparent import parse, valid_trace_state
 from bext_host.boundary.contained import ContainedTracer
 
@@ -16,11 +16,32 @@ SCOPE_NAME = "bext_host"
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteContext:
-    """What a request brought along: W3C's traceparent and tracestate, as they are."""
+class CallContext:
+    """Where a call stands in a trace, in the words of SpanStart. By default it begins a trace of its own."""
 
-    traceparent: str | None = None
-    tracestate: str = ""
+    parent: SpanHandle | None = None
+    parent_is_remote: bool = False
+    parent_flags: int = PARENT_FLAGS_DEFAULT
+    trace_state: str = ""
+
+    @classmethod
+    def of(cls, parent: SpanHandle | None, traceparent: str | None, tracestate: str) -> CallContext:
+        """Below a span of the host's tracer; without one, where a request's W3C headers say. Raises TypeError for what is neither."""
+        if parent is not None:
+            if not isinstance(parent, SpanHandle):
+                raise TypeError(f"parent must be a SpanHandle, not {type(parent).__name__}")
+            return cls(parent)
+        remote = None if traceparent is None else parse(traceparent)
+        if remote is None:
+            return cls()
+        return cls(SpanHandle(remote.trace_id, remote.span_id), True, remote.flags, valid_trace_state(tracestate))
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether there may be a span; the host's root sampler has its say as well."""
+        if self.parent is not None and self.parent.is_invalid:
+            return False
+        return bool(self.parent_flags & TRACE_FLAG_SAMPLED)
 
 
 class HookSpan:
@@ -30,23 +51,22 @@ class HookSpan:
     """
 
     def __init__(
-        self, tracer: ContainedTracer, plugin: str, hook: str, context: RemoteContext, version: str, start_time: int | None = None
+        self, tracer: ContainedTracer, plugin: str, hook: str, context: CallContext, version: str, start_time: int | None = None
     ) -> None:
         self._tracer = tracer
-        remote = parse(context.traceparent) if context.traceparent is not None else None
         start = SpanStart(
             name=hook,
-            parent=None if remote is None else SpanHandle(remote.trace_id, remote.span_id),
-            parent_is_remote=remote is not None,
-            parent_flags=1 if remote is None else remote.flags,
-            trace_state="" if remote is None else valid_trace_state(context.tracestate),
+            parent=context.parent,
+            parent_is_remote=context.parent_is_remote,
+            parent_flags=context.parent_flags,
+            trace_state=context.trace_state,
             attributes={"bext.plugin.name": plugin, "bext.plugin.hook": hook},
             start_time_unix_nanos=start_time,
             scope_name=SCOPE_NAME,
             scope_version=version,
         )
-        is_sampled = bool(start.parent_flags & TRACE_FLAG_SAMPLED)  # decided here, so that every tracer agrees
-        self.handle = (tracer.start_span(start) if is_sampled else None) or SpanHandle.INVALID
+        # Decided here, so that every tracer agrees.
+        self.handle = (tracer.start_span(start) if context.is_sampled else None) or SpanHandle.INVALID
 
     def end(self, error: BaseException | None, meter: CallMeter | None) -> None:
         """End the span with the outcome, an error's status and `exception` event, and with what the call cost where it got so far."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -12,17 +13,19 @@ from weakref import WeakSet
 
 from wasmtime import FuncType
 
-from bext_abi import BextTracerError, DropReason, FlushError, TracerPlugin
+from bext_abi import BextTracerError, FlushError, SpanHandle, TracerPlugin
 from bext_host.boundary import RemoteParents, TracerBridge
 from bext_host.boundary.check import Bytes, ModuleRefused
+from bext_host.escape import escape
 from bext_host.limits import Limits
 from bext_host.logs import log_safely
 from bext_host.recorder import SpanRecorder
 from bext_host.version import version as product_version
 
-from .config import DEFAULT_FLUSH_SECONDS, HostConfig, read_config
+from .config import DEFAULT_FLUSH_SECONDS, HostConfig, PluginConfig, read_config
 from .errors import PluginClosed, PluginError
 from .flush_loop import FlushLoop
+from .hook_span import CallContext
 from .hooks import DEFAULT_PRIORITY, HookArgument, encode_argument
 from .host_functions import HostFunction, HostFunctions
 from .loading import LoadOrder, PluginLoader
@@ -33,6 +36,10 @@ from .plugin_stats import HostStats
 from .tracer_choice import tracer_of
 
 logger = logging.getLogger("bext_host.runtime")
+
+CLOSE_SECONDS: Final = 30.0
+EXIT_SECONDS: Final = 5.0
+"""How long a host that is closed, or that nobody closed before the interpreter ends, waits for a recorder's exporters."""
 
 _hosts: Final[WeakSet[PluginHost]] = WeakSet()
 
@@ -75,6 +82,7 @@ class PluginHost:
         self._functions = HostFunctions()
         self._loader = PluginLoader(self._bridge, self._contained, cache if cache is not None else ModuleCache(), self._functions)
         self._plugins: dict[str, Plugin] = {}
+        self._loading: list[Plugin] = []
         self._priorities: dict[str, int | None] = {}
         self._running = False
         self._closed = False
@@ -93,13 +101,7 @@ class PluginHost:
         config = path if isinstance(path, HostConfig) else read_config(path)
         host = cls(tracer_of(config), engine=engine, flush_seconds=config.tracer.flush_seconds)
         host._owns_tracer = True
-        for plugin in config.plugins:
-            settings = PluginSettings(plugin.name, plugin.version, plugin.limits, plugin.instances, plugin.config)
-            order = LoadOrder(settings, plugin.remote_parents, plugin.measure_host_time, plugin.priority)
-            try:
-                host._load(plugin.path, order)
-            except (ModuleRefused, PluginError, OSError) as error:
-                host._failed(plugin.name, error)
+        host.load_configured(config.plugins)
         return host
 
     @property
@@ -140,6 +142,16 @@ class PluginHost:
         settings = PluginSettings(plugin_name, version, limits or PluginLimits(), instances, {} if config is None else config)
         return self._load(source, LoadOrder(settings, RemoteParents(remote_parents), measure_host_time, priority))
 
+    def load_configured(self, plugins: Iterable[PluginConfig]) -> None:
+        """Load plugins of a configuration, as `from_config` does: one that cannot be loaded is logged, and stands in `failures`."""
+        for plugin in plugins:
+            settings = PluginSettings(plugin.name, plugin.version, plugin.limits, plugin.instances, plugin.config)
+            order = LoadOrder(settings, plugin.remote_parents, plugin.measure_host_time, plugin.priority)
+            try:
+                self._load(plugin.path, order)
+            except (ModuleRefused, PluginError, OSError) as error:
+                self._failed(plugin.name, error)
+
     def define(self, module: str, name: str, type: FuncType, function: HostFunction, *, access_caller: bool = False) -> None:
         """Give the plugins that are loaded from now on a host function, as wasmtime's `Linker.define_func` takes it.
 
@@ -163,29 +175,50 @@ class PluginHost:
                 self._failed(plugin.name, error)
 
     def dispatch(
-        self, hook: str, *arguments: HookArgument, traceparent: str | None = None, tracestate: str = ""
+        self,
+        hook: str,
+        *arguments: HookArgument,
+        parent: SpanHandle | None = None,
+        traceparent: str | None = None,
+        tracestate: str = "",
     ) -> dict[str, Exception | None]:
         """Call a hook of every plugin that exports it, one after the other by priority; what each ended with, None where all was well.
 
         An error in one stops no other: a PluginError, or what a host function of the embedder's raised. Raises TypeError or ValueError
         for arguments of the wrong kind, before any is called.
         """
-        for argument in arguments:
-            encode_argument(argument)
+        _check_call(arguments, parent)
         outcomes: dict[str, Exception | None] = {}
-        for plugin in self.plugins:
-            if hook not in plugin.functions:
-                continue
+        for plugin in self._exporting(hook):
             try:
-                plugin.call(hook, *arguments, traceparent=traceparent, tracestate=tracestate)
+                plugin.call(hook, *arguments, parent=parent, traceparent=traceparent, tracestate=tracestate)
+                outcomes[plugin.name] = None
+            except Exception as error:  # noqa: BLE001  # given to whoever asked for all of them
+                outcomes[plugin.name] = error
+        return outcomes
+
+    async def dispatch_async(
+        self,
+        hook: str,
+        *arguments: HookArgument,
+        parent: SpanHandle | None = None,
+        traceparent: str | None = None,
+        tracestate: str = "",
+    ) -> dict[str, Exception | None]:
+        """As `dispatch`, by `Plugin.call_async`. A cancellation ends the call that runs, and those after it are not made."""
+        _check_call(arguments, parent)
+        outcomes: dict[str, Exception | None] = {}
+        for plugin in self._exporting(hook):
+            try:
+                await plugin.call_async(hook, *arguments, parent=parent, traceparent=traceparent, tracestate=tracestate)
                 outcomes[plugin.name] = None
             except Exception as error:  # noqa: BLE001  # given to whoever asked for all of them
                 outcomes[plugin.name] = error
         return outcomes
 
     def interrupt(self) -> None:
-        """End every call that runs or waits, as CallInterrupted; from any thread."""
-        for plugin in self.plugins:
+        """End every call that runs or waits, as CallInterrupted, and the start-up of a plugin that is being loaded; from any thread."""
+        for plugin in (*self._loading, *self.plugins):
             plugin.interrupt()
 
     def stats(self) -> HostStats:
@@ -199,16 +232,24 @@ class PluginHost:
             flush_errors=self._flush_loop.errors,
         )
 
-    def close(self) -> None:
-        """Close the plugins, the last loaded first, and flush the tracer. Raises FlushError where it could not hand over everything.
+    def close(self, timeout: float = CLOSE_SECONDS) -> None:
+        """Close the plugins, the last loaded first, and flush the tracer, a SpanRecorder within `timeout` seconds.
 
-        Raises ReentrantCall from inside a call of a plugin's; the host goes on then.
+        Raises FlushError where it could not hand over everything, ReentrantCall from inside a call of a plugin's; the host goes on then.
         """
         for plugin in reversed(tuple(self._plugins.values())):
             plugin.close()
         self._flush_loop.stop()
         self._running, self._closed = False, True
         _hosts.discard(self)
+        if isinstance(self.tracer, SpanRecorder):
+            finish = self.tracer.close if self._owns_tracer else self.tracer.flush
+            finish(timeout)
+        else:
+            self._finish_foreign()
+
+    def _finish_foreign(self) -> None:
+        """Flush a tracer of somebody's own, and close it where the host made it, whatever its flush says."""
         try:
             self._flush()
         finally:
@@ -222,6 +263,9 @@ class PluginHost:
         for plugin in self.plugins:
             plugin.expire_spans()
 
+    def _exporting(self, hook: str) -> list[Plugin]:
+        return [plugin for plugin in self.plugins if hook in plugin.functions]
+
     def _priority_of(self, plugin: Plugin) -> int:
         configured = self._priorities.get(plugin.name)
         exported = plugin.priority if plugin.priority is not None else DEFAULT_PRIORITY
@@ -229,7 +273,7 @@ class PluginHost:
 
     def _failed(self, name: str, error: BextTracerError | OSError) -> None:
         self.failures[name] = error
-        log_safely(logger, logging.ERROR, "plugin cannot be used: %s", error)
+        log_safely(logger, logging.ERROR, "plugin cannot be used: %s", _reason(name, error))
 
     def _load(self, source: Bytes | str | os.PathLike[str], order: LoadOrder) -> Plugin:
         name = order.settings.name
@@ -245,6 +289,11 @@ class PluginHost:
             on_close=self._forget,
         )
         plugin = self._loader.load(source, order, home)
+        self._loading.append(plugin)
+        try:
+            plugin.start()
+        finally:
+            self._loading.remove(plugin)
         self._plugins[name] = plugin
         self._priorities[name] = order.priority
         return plugin
@@ -265,6 +314,20 @@ class PluginHost:
             log_safely(logger, logging.ERROR, "flush failed: %s", failed)  # what is under way matters more
 
 
+def _reason(name: str, error: BextTracerError | OSError) -> str:
+    """Why a plugin cannot be used, with its name. Safe to show."""
+    if isinstance(error, OSError):
+        return escape(f"{name}: cannot read {error.filename}: {error.strerror}")
+    return str(error)
+
+
+def _check_call(arguments: Iterable[HookArgument], parent: SpanHandle | None) -> None:
+    """Raise TypeError or ValueError for what is wrong for every plugin alike."""
+    CallContext.of(parent, None, "")
+    for argument in arguments:
+        encode_argument(argument)
+
+
 def _close(tracer: TracerPlugin) -> None:
     """Close a tracer that the host made, where it can be closed."""
     close = getattr(tracer, "close", None)
@@ -272,25 +335,14 @@ def _close(tracer: TracerPlugin) -> None:
         close()
 
 
-def _not_sent(tracer: TracerPlugin, error: Exception) -> str:
-    """How many spans that is, where the tracer tells; of a recorder for each exporter that failed."""
-    if isinstance(tracer, SpanRecorder) and isinstance(error, FlushError):
-        stats = tracer.stats
-        kept = stats.ended - stats.dropped[DropReason.QUEUE_FULL]
-        lost = {name: kept - stats.exported[name] for name in error.failures}
-        return ", ".join(f"{count} to {name}" for name, count in lost.items())
-    queued = getattr(tracer, "queued_spans", None)
-    return str(queued) if type(queued) is int else "unknown"
-
-
 def _at_exit() -> None:
     """Whoever forgot to close a host loses no span that can still be flushed, and is told what could not be."""
     for host in list(_hosts):
         try:
             host.interrupt()  # only daemon threads are left, whose calls nobody waits for
-            host.close()
+            host.close(EXIT_SECONDS)
         except Exception as error:  # noqa: BLE001  # nothing must keep the process from ending
-            log_safely(logger, logging.ERROR, "at exit: %s (spans not sent: %s)", error, _not_sent(host.tracer, error))
+            log_safely(logger, logging.ERROR, "at exit: %s", error)
 
 
 atexit.register(_at_exit)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
-from wasmtime import Func, Global, Linker, Memory, Module, Store, Trap, WasmtimeError
+from wasmtime import Func, Global, Instance, Linker, Memory, Module, Store, Trap, WasmtimeError
 
 from bext_abi import SpanHandle
 from bext_host.boundary import TracerScope
@@ -17,6 +17,7 @@ from .call_control import CallControl
 from .call_meter import CallCost
 from .epoch import EpochGuard
 from .errors import AllocationFailed, GuestTrap, HookFailed
+from .fork_gate import no_fork
 from .guest_errors import Pages, ended_call, guest_error, hidden_error
 from .guest_output import GuestOutput
 from .hooks import ALLOC, FREE, INITIALIZE, PRIORITY, PRIORITY_SIGNATURE
@@ -41,6 +42,8 @@ class PluginInstance:
         output: GuestOutput,
         log_events: LogEvents,
         limits: PluginLimits,
+        *,
+        runs_at_start: bool,
     ) -> None:
         self.scope = scope
         self.output = output
@@ -51,6 +54,7 @@ class PluginInstance:
         self._linker = linker
         self._limits = limits
         self._log_events = log_events
+        self._runs_at_start = runs_at_start
         self._control = CallControl(0)
         self._fuel = 0
         self._memory: Memory | None = None
@@ -71,7 +75,7 @@ class PluginInstance:
     def start(self, hook: str, control: CallControl) -> None:
         """Run the module's start section and `_initialize`, under the limits of `hook`. Raises PluginError where they do not return."""
         with self._entered(hook, control):
-            instance = self._guarded(INITIALIZE, lambda: self._linker.instantiate(self._store, self._module))
+            instance = self._guarded(INITIALIZE, self._instantiate)
             self._exports = instance.exports(self._store)
             memory = self._exports.get(MEMORY_EXPORT)
             self._memory = memory if isinstance(memory, Memory) else None
@@ -110,6 +114,11 @@ class PluginInstance:
     def expire_spans(self) -> None:
         """End the guest's spans that have been open for longer than they may."""
         self.scope.expire(self._limits.span_open_seconds)
+
+    def _instantiate(self) -> Instance:
+        """A fork waits for it, unless code of the guest's runs meanwhile: that may take its time."""
+        with nullcontext() if self._runs_at_start else no_fork():
+            return self._linker.instantiate(self._store, self._module)
 
     @contextmanager
     def _entered(self, hook: str, control: CallControl) -> Iterator[None]:

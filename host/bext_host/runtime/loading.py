@@ -11,6 +11,7 @@ from bext_host.boundary import ModuleReport, RemoteParents, TracerBridge
 from bext_host.boundary.check import Bytes, ModuleRefused, compile_module, inspect_module
 from bext_host.boundary.contained import ContainedTracer
 
+from .fork_gate import no_fork
 from .guest_output import GuestOutput
 from .hooks import function_exports, hook_faults
 from .host_functions import HostFunctions
@@ -20,6 +21,7 @@ from .log_import import LOG_IMPORT, define_log, log_faults
 from .module_cache import ModuleCache
 from .plugin import Plugin, PluginHome, PluginSettings
 from .plugin_engine import ENGINE_CONFIGURATION, plugin_engine
+from .start_section import has_start_section
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +51,26 @@ class PluginLoader:
         self._functions = functions
 
     def load(self, source: Bytes | str | os.PathLike[str], order: LoadOrder, home: PluginHome) -> Plugin:
-        """The plugin, with a started instance. Raises ModuleRefused, PluginError, OSError as PluginHost.load says."""
+        """The plugin, not started yet. Raises ModuleRefused, OSError as PluginHost.load says."""
         engine, name = plugin_engine(), order.settings.name
-        most = order.settings.limits.module_bytes
-        module = compile_module(source, engine, name, most, lambda wasm: self._cache.module(wasm, engine, ENGINE_CONFIGURATION))
+        starts: list[bool] = []
+
+        def compiled(wasm: bytes) -> Module:
+            made = self._cache.module(wasm, engine, ENGINE_CONFIGURATION)
+            starts.append(has_start_section(wasm))
+            return made
+
+        module = compile_module(source, engine, name, order.settings.limits.module_bytes, compiled)
         report = plugin_report(module, self._functions)
         if report.faults:
             raise ModuleRefused(name, report.faults)
-        return Plugin(order.settings, function_exports(module), home, lambda: self._new_instance(module, order))
+        return Plugin(order.settings, function_exports(module), home, lambda: self._new_instance(module, order, starts[0]))
 
-    def _new_instance(self, module: Module, order: LoadOrder) -> PluginInstance:
+    def _new_instance(self, module: Module, order: LoadOrder, runs_at_start: bool) -> PluginInstance:
+        with no_fork():  # linkers and stores take locks of wasmtime's
+            return self._linked_instance(module, order, runs_at_start)
+
+    def _linked_instance(self, module: Module, order: LoadOrder, runs_at_start: bool) -> PluginInstance:
         settings = order.settings
         linker = Linker(plugin_engine())
         scope = self._bridge.add_to_linker(
@@ -72,4 +84,4 @@ class PluginLoader:
         output = GuestOutput(settings.name, on_log=events.add)
         define_log(linker, output, scope.hold_pending)
         self._functions.define_in(linker, scope.hold_pending)
-        return PluginInstance(settings.name, module, linker, scope, output, events, settings.limits)
+        return PluginInstance(settings.name, module, linker, scope, output, events, settings.limits, runs_at_start=runs_at_start)

@@ -1,7 +1,8 @@
 """ModuleCache: compiled modules, shared between threads and kept on disk between processes. It never makes loading a plugin fail.
 
-What is on disk is run as native code, so it is used only where nobody but this user, or root, could have written it (private_folder), and
-only where it is what was written (module_entry). Whatever is wrong with the folder, an entry or the disk, the module is compiled instead.
+What is on disk is run as native code. So it is used only where nobody but this user, or root, could have written it (private_folder), which
+guards against others, and only where it is what was written (module_entry), which guards against damage and nothing else. Whatever is wrong
+with the folder, an entry or the disk, the module is compiled instead.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from .shared_modules import SharedModules
 logger = logging.getLogger("bext_host.runtime")
 
 _DOMAIN: Final = b"bext-tracer compiled module 1"
-_CLOSED_ON_PURPOSE: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
+_CLOSED_ON_PURPOSE: Final = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class ModuleCache:
     """Compiled modules by content, engine and configuration. Safe to use from many threads, and in a forked child.
 
     `folder` is where they are kept on disk, made where it is missing, and refused where another user could write it or exchange a part of
-    its path; default: `bext-tracer/modules` in the user's cache folder (settings.CACHE_HOME_VARIABLE). Nothing on disk is at work
-    before the first module is asked for.
+    its path; default: `bext-tracer/modules` in the user's cache folder (settings.CACHE_HOME_VARIABLE). The disk is not touched before
+    the first module is asked for, and what goes wrong with it is logged once for each kind.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -112,7 +113,7 @@ class ModuleCache:
             return None
         except FolderRefused as refused:
             self._count("refused")
-            self._tell_once("folder", logging.WARNING, "compiled modules are not kept on disk: %s", refused)
+            self._tell_failure("read", refused)
             return None
         except (EntryRefused, EntryDamaged, WasmtimeError) as fault:
             self._count("refused" if isinstance(fault, EntryRefused) else "rebuilt")
@@ -129,8 +130,6 @@ class ModuleCache:
     def _save(self, store: ModuleStore, key: bytes, module: Module) -> None:
         try:
             store.write(key, module.serialize())
-        except FolderRefused as refused:
-            self._tell_once("folder", logging.WARNING, "compiled modules are not kept on disk: %s", refused)
         except Exception as error:  # noqa: BLE001  # the module is there, whatever is wrong with the disk
             self._tell_failure("write", error)
 
@@ -139,7 +138,10 @@ class ModuleCache:
             self._counts[what] += 1
 
     def _tell_failure(self, what: str, error: Exception) -> None:
-        """A cache that may not be written is how some systems are set up; other failures are worth a look."""
+        """A folder that may not be written is how some systems are set up; other failures are worth a look."""
+        if isinstance(error, FolderRefused):
+            self._tell_once("folder", logging.WARNING, "compiled modules are not kept on disk: %s", error)
+            return
         is_on_purpose = isinstance(error, OSError) and error.errno in _CLOSED_ON_PURPOSE
         level = logging.DEBUG if is_on_purpose else logging.WARNING
         self._tell_once(what, level, "cannot %s a compiled module on disk: %s", what, error)

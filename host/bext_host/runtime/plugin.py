@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakSet
 
+from bext_abi import SpanHandle
 from bext_host.boundary import ScopeStats
 from bext_host.boundary.contained import ContainedTracer
 from bext_host.boundary.signatures import Signature
@@ -22,7 +23,7 @@ from .call_meter import CallBegin, CallCost, CallMeter
 from .call_threads import CallThreads
 from .errors import GuestEnded, HookFailed, HookMissing, PluginClosed, PluginError
 from .guest_errors import ended_while_waiting
-from .hook_span import HookSpan, RemoteContext, message_of, outcome_of
+from .hook_span import CallContext, HookSpan, message_of, outcome_of
 from .hooks import CLEANUP, HOOKS, START, STOP, STRING, U32, HookArgument, encode_argument, is_helper, is_hook_of
 from .instance import PluginInstance
 from .plugin_limits import PluginLimits
@@ -57,7 +58,7 @@ class PluginHome:
 
 
 class Plugin:
-    """Made by `PluginHost.load`. May be called from many threads; calls queue for its instances, in the order in which they come.
+    """Made and started by `PluginHost.load`. May be called from many threads; calls queue for its instances, first come, first served.
 
     After a trap the next call gets a fresh instance; what the old one left open is ended as abandoned.
     """
@@ -78,7 +79,6 @@ class Plugin:
         self._running: set[CallControl] = set()  # added to, taken from and copied in one step each, which needs no lock
         self.priority: int | None = None
         _plugins.add(self)
-        self.start()
 
     @property
     def hooks(self) -> tuple[str, ...]:
@@ -117,23 +117,39 @@ class Plugin:
                 open_spans=sum(instance.scope.open_spans for instance in instances),
             )
 
-    def call(self, hook: str, *arguments: HookArgument, traceparent: str | None = None, tracestate: str = "") -> None:
+    def call(
+        self,
+        hook: str,
+        *arguments: HookArgument,
+        parent: SpanHandle | None = None,
+        traceparent: str | None = None,
+        tracestate: str = "",
+    ) -> None:
         """Run a hook in a span of the host's: a str argument as it is, a dict or list as JSON, an int as u32.
 
-        A valid `traceparent` (W3C, with its `tracestate`) makes the span part of that trace; one that is not valid is ignored, as
-        W3C says. Raises PluginError for whatever goes wrong, TypeError or ValueError for arguments of the wrong kind.
+        The span is a child of `parent`, a span of the host's tracer; of one that is INVALID, nothing is sampled. Without a parent a
+        valid `traceparent` (W3C, with its `tracestate`) makes the span part of that trace; one that is not valid is ignored, as W3C
+        says. Raises PluginError for whatever goes wrong, TypeError or ValueError for arguments of the wrong kind.
         """
-        self._call(hook, self._encoded(hook, arguments), RemoteContext(traceparent, tracestate), self._new_control(hook))
+        context = CallContext.of(parent, traceparent, tracestate)
+        self._call(hook, self._encoded(hook, arguments), context, self._new_control(hook))
 
-    async def call_async(self, hook: str, *arguments: HookArgument, traceparent: str | None = None, tracestate: str = "") -> None:
+    async def call_async(
+        self,
+        hook: str,
+        *arguments: HookArgument,
+        parent: SpanHandle | None = None,
+        traceparent: str | None = None,
+        tracestate: str = "",
+    ) -> None:
         """As `call`, in a thread of the host's. Where the awaiting task is cancelled, so is the call: the guest is ended.
 
         The cancellation goes on when the guest has ended, which takes the time of a host call at most.
         """
+        context = CallContext.of(parent, traceparent, tracestate)
         encoded, control = self._encoded(hook, arguments), self._new_control(hook)
-        remote = RemoteContext(traceparent, tracestate)
         try:
-            future = asyncio.get_running_loop().run_in_executor(self._threads.executor(), self._call, hook, encoded, remote, control)
+            future = asyncio.get_running_loop().run_in_executor(self._threads.executor(), self._call, hook, encoded, context, control)
         except RuntimeError:
             self._running.discard(control)
             raise PluginClosed(self.name, hook, "the plugin is closed") from None
@@ -209,30 +225,30 @@ class Plugin:
             given = ", ".join(kinds) or "no arguments"
             raise HookMissing(self.name, hook, f"is function {signature}, which cannot be called with {given}")
 
-    def _call(self, hook: str, encoded: Sequence[bytes | int], remote: RemoteContext, control: CallControl) -> None:
+    def _call(self, hook: str, encoded: Sequence[bytes | int], context: CallContext, control: CallControl) -> None:
         try:
             begin = CallBegin(control)
-            slot = self._taken(hook, remote, begin)
+            slot = self._taken(hook, context, begin)
             try:
-                self._run(slot, hook, encoded, remote, begin)
+                self._run(slot, hook, encoded, context, begin)
             finally:
                 self._pool.give_back(slot)
                 self._home.on_call()
         finally:
             self._running.discard(control)
 
-    def _taken(self, hook: str, remote: RemoteContext, begin: CallBegin) -> Slot[PluginInstance]:
+    def _taken(self, hook: str, context: CallContext, begin: CallBegin) -> Slot[PluginInstance]:
         """A slot. A call that is over before it gets one has a span, too, and counts."""
         try:
             return self._pool.take(hook, begin.control)
         except GuestEnded as error:
-            self._span(hook, remote, begin).end(error, None)
+            self._span(hook, context, begin).end(error, None)
             self._count(hook, error, CallCost(), begin)
             raise
 
-    def _run(self, slot: Slot[PluginInstance], hook: str, encoded: Sequence[bytes | int], remote: RemoteContext, begin: CallBegin) -> None:
+    def _run(self, slot: Slot[PluginInstance], hook: str, encoded: Sequence[bytes | int], context: CallContext, begin: CallBegin) -> None:
         """Run a hook in the instance of a slot that this thread has; a new one, started, where there is none."""
-        span = self._span(hook, remote, begin)
+        span = self._span(hook, context, begin)
         meter: CallMeter | None = None
         failure: BaseException | None = None
         try:
@@ -248,8 +264,8 @@ class Plugin:
             self._count(hook, failure, CallCost() if meter is None else meter.cost, begin)
             span.end(failure, meter)
 
-    def _span(self, hook: str, remote: RemoteContext, begin: CallBegin) -> HookSpan:
-        return HookSpan(self._home.tracer, self.name, hook, remote, self._home.version, begin.start_time)
+    def _span(self, hook: str, context: CallContext, begin: CallBegin) -> HookSpan:
+        return HookSpan(self._home.tracer, self.name, hook, context, self._home.version, begin.start_time)
 
     def _count(self, hook: str, error: BaseException | None, cost: CallCost, begin: CallBegin) -> None:
         outcome = None if error is None else outcome_of(error)
@@ -286,7 +302,7 @@ class Plugin:
         if hook in self.functions:
             encoded = [encode_argument(argument) for argument in arguments]
             with self._controlled(hook, during) as control:
-                self._run(slot, hook, encoded, RemoteContext(), CallBegin(control))
+                self._run(slot, hook, encoded, CallContext(), CallBegin(control))
 
     def _empty(self, slot: Slot[PluginInstance]) -> None:
         """The end of an instance; whatever its hooks do, it is let go."""

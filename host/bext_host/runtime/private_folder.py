@@ -63,7 +63,7 @@ def _resolved(path: Path, make: bool) -> Path:
         step = here / part
         found = _found(step, make)
         _refuse(step, _open_to_others(found))
-        if not stat.S_ISLNK(found.st_mode):
+        if stat.S_ISDIR(found.st_mode):
             here = step
             continue
         links += 1
@@ -77,13 +77,17 @@ def _resolved(path: Path, make: bool) -> Path:
 
 
 def _found(step: Path, make: bool) -> os.stat_result:
+    """A folder, made where it is missing, or a symbolic link."""
     try:
-        return step.lstat()
+        found = step.lstat()
     except FileNotFoundError:
         if not make:
             raise
-    step.mkdir(MODE, exist_ok=True)  # another process may be faster; what it made is judged like anything else
-    return step.lstat()
+        step.mkdir(MODE, exist_ok=True)  # another process may be faster; what it made is judged like anything else
+        found = step.lstat()
+    if not (stat.S_ISDIR(found.st_mode) or stat.S_ISLNK(found.st_mode)):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(step))
+    return found
 
 
 def _open_to_others(found: os.stat_result) -> str | None:

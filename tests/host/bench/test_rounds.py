@@ -65,10 +65,9 @@ def test_a_verdict_says_what_is_reached(median, floor, aim, verdict):
     assert Ratio("slow", "fast", Spread(median, median, median), floor, aim).verdict == verdict
 
 
-def test_growth_is_the_dearest_over_the_cheapest():
-    assert Growth({1_000: Spread(2.0, 2.0, 2.0), 10_000: Spread(1.6, 1.6, 1.6), 100_000: Spread(2.4, 2.4, 2.4)}).factor == pytest.approx(
-        1.5
-    )
+def test_growth_is_the_largest_ratio_to_a_young_recorder():
+    nanos = {1_000: Spread(2.0, 2.0, 2.0), 10_000: Spread(9.0, 9.0, 9.0)}
+    assert Growth(nanos, {1_000: Spread(1.0, 1.0, 1.0), 10_000: Spread(1.2, 1.1, 1.9)}).factor == 1.2
 
 
 def test_what_is_required_and_not_there_is_named():

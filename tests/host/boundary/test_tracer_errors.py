@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import threading
 from collections import Counter
+from typing import ClassVar
 
 import pytest
 
 from bext_abi import SpanEvent, SpanHandle, SpanStatus, codec
-from bext_host import Limits
+from bext_host import Limits, TracerScope
 from bext_host.testing import RecordingTracer
 from support.raw_guest import HANDLE_OUT, RawGuest, span_payload
 from support.tracers import AnsweringTracer, FaultyTracer, HookedTracer
@@ -227,3 +229,26 @@ def test_a_tracer_without_add_dropped_is_not_asked_for_it(make_guest):
     guest.record("set_attribute", span, b"")
     assert guest.drops == {"malformed": 1}
     assert [call[0] for call in guest.calls] == ["start_span"]
+
+
+class ClosingHandle(SpanHandle):
+    """A handle that closes a scope when it is looked at, as a finalizer or a signal's handler may do anywhere."""
+
+    scopes: ClassVar[list[TracerScope]] = []
+
+    def __hash__(self) -> int:
+        while self.scopes:
+            self.scopes.pop().close()
+        return super().__hash__()
+
+
+def test_a_scope_that_is_closed_while_another_claims_a_handle_waits_for_nobody(make_guest):
+    tracer = AnsweringTracer(SpanHandle(1, 2), ClosingHandle(3, 4))
+    closed, guest = make_guest(tracer), make_guest(tracer)
+    closed.start()
+    ClosingHandle.scopes.append(closed.scope)
+    thread = threading.Thread(target=guest.start, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert (closed.scope.open_spans, guest.scope.open_spans) == (0, 1)

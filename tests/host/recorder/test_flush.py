@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from bext_abi import FlushError, SpanStart, codec
-from bext_host import Limits, SpanRecorder
+from bext_host import FinishedSpan, Limits, SpanRecorder
 from bext_host.exporters import MemoryExporter
 from support.hammer import hammer, wait_until_blocked
 from support.recording import BatchExporter, FailingExporter, HangingExporter
@@ -32,6 +34,36 @@ def record(recorder: SpanRecorder, *names: str) -> None:
 
 def names(exporter: MemoryExporter) -> list[str]:
     return [span.name for span in exporter.spans]
+
+
+class Forgetting:
+    """An exporter that keeps nothing but a weak reference to what it got."""
+
+    name = "forgetting"
+
+    def __init__(self) -> None:
+        self.batch: weakref.ref[Sequence[FinishedSpan]] | None = None
+
+    def export(self, batch: Sequence[FinishedSpan], deadline: float) -> None:
+        self.batch = weakref.ref(batch)
+
+    def shutdown(self, deadline: float) -> None:
+        pass
+
+
+def test_a_worker_that_waits_holds_no_batch(engine):
+    if engine == "reference":
+        pytest.skip("a batch of this core's is a tuple, which no weak reference is made to")
+    exporter = Forgetting()
+    recorder = SpanRecorder(exporter)
+    record(recorder, "a")
+    recorder.flush()
+    assert exporter.batch is not None
+    deadline = time.monotonic() + 20
+    while exporter.batch() is not None and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.01)
+    assert exporter.batch() is None
 
 
 def test_every_exporter_gets_every_span():

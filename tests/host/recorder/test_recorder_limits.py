@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bext_abi import SpanEvent, SpanHandle, SpanLink, SpanStart, codec
+from bext_abi import SpanEvent, SpanHandle, SpanLink, SpanStart, SpanStatus, StatusCode, codec
 from bext_host import Limits, SpanRecorder
 from support.recording import Recording
 
 BARE_BYTES = len(codec.encode_span_start(SpanStart("s")))
+ERROR = SpanStatus(StatusCode.ERROR, "x" * 100)
 STRANGER = SpanHandle(5, 6)
 
 
@@ -130,6 +131,27 @@ def test_a_spans_bytes_are_inclusive_for_events(spare, kept):
     assert recording.drops == ({} if kept else {"memory_limit": 1})
 
 
+@pytest.mark.parametrize(("spare", "kept"), [(0, True), (-1, False)])
+def test_a_spans_bytes_are_inclusive_for_the_status(spare, kept):
+    recording = Recording(limits=Limits(span_bytes=BARE_BYTES + len(codec.encode_span_status(ERROR)) + spare))
+    handle = recording.start()
+    recording.recorder.set_status(handle, ERROR)
+    assert recording.ended(handle).status == (ERROR if kept else SpanStatus())
+    assert recording.drops == ({} if kept else {"memory_limit": 1})
+
+
+def test_an_overwritten_status_gives_its_bytes_back():
+    recording = Recording(limits=Limits(span_bytes=BARE_BYTES + len(codec.encode_span_status(ERROR))))
+    handle = recording.start()
+    for _ in range(3):
+        recording.recorder.set_status(handle, ERROR)
+    recording.recorder.set_status(handle, SpanStatus(StatusCode.OK))
+    recording.recorder.set_attribute(handle, "k", "v" * 80)
+    span = recording.ended(handle)
+    assert (span.status.code, len(span.attributes["k"])) == (StatusCode.OK, 80)
+    assert recording.drops == {}
+
+
 def test_an_attribute_weighs_the_same_at_the_start_and_later():
     limits = Limits(span_bytes=BARE_BYTES + 2 * attribute_bytes("a", "x" * 50))
     at_start, later = Recording(limits=limits), Recording(limits=limits)
@@ -183,6 +205,18 @@ def test_the_hosts_facts_stand_outside_every_limit():
     assert (len(span.attributes), len(span.events)) == (201, 200)
     assert span.events[0].attributes == {"exception.message": "x" * 100}
     assert span.dropped_attributes_count == span.dropped_events_count == 0
+    assert recording.drops == {}
+
+
+def test_the_hosts_verdict_stands_outside_the_limits_and_gives_the_guests_status_back():
+    recording = Recording(limits=Limits(span_bytes=BARE_BYTES + len(codec.encode_span_status(ERROR))))
+    handle = recording.start()
+    recording.recorder.set_status(handle, ERROR)
+    verdict = SpanStatus(StatusCode.ERROR, "abandoned " * 100)
+    recording.recorder.record_host(handle, status=verdict)
+    recording.recorder.set_attribute(handle, "k", "v" * 80)
+    span = recording.ended(handle)
+    assert (span.status, len(span.attributes["k"])) == (verdict, 80)
     assert recording.drops == {}
 
 
@@ -244,6 +278,20 @@ def test_the_queues_bytes_are_inclusive(spare, kept):
         recording.recorder.end_span(recording.start(name))
     assert [span.name for span in recording.spans()] == kept
     assert recording.drops == {"queue_full": 3 - len(kept)}
+
+
+@pytest.mark.parametrize("by_host", [False, True])
+def test_a_status_counts_in_the_queues_bytes(by_host):
+    recording = Recording(limits=Limits(queue_bytes=2 * (BARE_BYTES + len(codec.encode_span_status(ERROR)))))
+    for name in ("a", "b", "c"):
+        handle = recording.start(name)
+        if by_host:
+            recording.recorder.record_host(handle, status=ERROR)
+        else:
+            recording.recorder.set_status(handle, ERROR)
+        recording.recorder.end_span(handle)
+    assert [span.name for span in recording.spans()] == ["a", "b"]
+    assert recording.drops == {"queue_full": 1}
 
 
 def test_max_queue_overrides_the_limit():

@@ -10,7 +10,7 @@ import pytest
 
 from bext_host import CallCancelled, CallInterrupted, DeadlineExceeded, FuelExhausted, HookFailed, Plugin, PluginError, PluginLimits
 from bext_host.runtime.call_control import Ending
-from bext_host.runtime.hook_span import RemoteContext
+from bext_host.runtime.hook_span import CallContext
 from support.plugin_host import Hosting
 from support.raw_guest import ENGINES
 from support.wat import ALLOC, Guest, guest, hook, note
@@ -209,7 +209,7 @@ def test_a_call_whose_time_is_over_when_it_gets_an_instance_leaves_that_alone(ho
         control = plugin._new_control("cleanup")
         control.end(ending)
         with pytest.raises((DeadlineExceeded, CallCancelled)):
-            plugin._call("cleanup", [], RemoteContext(), control)
+            plugin._call("cleanup", [], CallContext(), control)
     assert plugin.stats.abandoned == 0
     assert plugin.all_stats.open_spans == 1
 
