@@ -44,6 +44,16 @@ EXIT_SECONDS: Final = 5.0
 _hosts: Final[WeakSet[PluginHost]] = WeakSet()
 
 
+class _Count:
+    """Not the host's own, since wasmtime keeps what counts here: it would keep the host, and the host keeps wasmtime's."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self) -> None:
+        self.count += 1
+
+
 class PluginHost:
     """Loads WebAssembly plugins whose spans go to `tracer`. A context manager: it starts the plugins, and at the end closes and flushes.
 
@@ -65,10 +75,10 @@ class PluginHost:
         cache: ModuleCache | None = None,
     ) -> None:
         self.tracer = tracer
-        self.tracer_errors = 0
         self.failures: dict[str, BextTracerError | OSError] = {}
         self._bridge = TracerBridge(tracer, limits=limits, engine=engine)
-        self._contained = self._bridge.contained(self._count_tracer_error)
+        self._tracer_errors = _Count()
+        self._contained = self._bridge.contained(self._tracer_errors.add)
         self._functions = HostFunctions()
         self._loader = PluginLoader(self._bridge, self._contained, cache if cache is not None else ModuleCache(), self._functions)
         self._plugins: dict[str, Plugin] = {}
@@ -93,6 +103,11 @@ class PluginHost:
         host._owns_tracer = True
         host.load_configured(config.plugins)
         return host
+
+    @property
+    def tracer_errors(self) -> int:
+        """How often the tracer failed at a span of the host's own."""
+        return self._tracer_errors.count
 
     @property
     def plugins(self) -> tuple[Plugin, ...]:
@@ -140,7 +155,8 @@ class PluginHost:
     def define(self, module: str, name: str, type: FuncType, function: HostFunction, *, access_caller: bool = False) -> None:
         """Give the plugins that are loaded from now on a host function, as wasmtime's `Linker.define_func` takes it.
 
-        What it raises ends the call and reaches the caller of the hook as it is. Raises ValueError for a name that is taken.
+        What it raises ends the call and reaches the caller of the hook as it is. A function that holds the host keeps it until somebody
+        closes it. Raises ValueError for a name that is taken.
         """
         self._functions.add(module, name, type, function, access_caller=access_caller)
 
@@ -284,9 +300,6 @@ class PluginHost:
 
     def _forget(self, name: str) -> None:
         self._plugins.pop(name, None)
-
-    def _count_tracer_error(self) -> None:
-        self.tracer_errors += 1
 
     def __enter__(self) -> PluginHost:
         self.start()
