@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "bext_host.recorder": {"bext_abi", *LEAVES},
     "bext_host.exporters": {"bext_abi", "bext_host.escape", *SPAN_RECORD},
     "bext_host.tracers": {"bext_abi", *LEAVES},
-    "bext_host.runtime": {"bext_abi", "bext_host.boundary", "bext_host.recorder", *LEAVES},
+    "bext_host.runtime": {"bext_abi", "bext_host.boundary", "bext_host.recorder", "bext_host.exporters", *LEAVES},
     "bext_host.bench": {"bext_abi", "bext_host.boundary", "bext_host.recorder", *LEAVES},
     "bext_host.cli": {
         "bext_abi",
@@ -45,9 +45,12 @@ THIRD_PARTIES = {
     "wasmtime": {"bext_host.bench", "bext_host.boundary", "bext_host.runtime"},
     "msgpack": {"bext_abi.codec", "bext_host.bench", "bext_host.recorder.native_batch"},
     "rich": {"bext_host.cli", "bext_host.exporters"},
+    "_cffi_backend": {"bext_host.boundary.define", "bext_host.runtime.epoch"},
     "cffi": {"bext_host.boundary"},
     "opentelemetry": {"bext_host.bench"},
     "extism": {"bext_host.bench"},
+    "tomllib": {"bext_host.runtime.config"},  # the standard library's from Python 3.11 on
+    "tomli": {"bext_host.runtime.config"},
 }
 """Where each package that is not ours may be imported."""
 

@@ -110,6 +110,5 @@ def test_every_exception_that_is_raised_on_purpose_has_one_root():
     assert {error.__name__ for error in raised if not issubclass(error, bext_abi.BextTracerError)} == {
         "CommandFailed",  # the command line's way out
         "Dropped",  # never leaves the boundary
-        "GuestStopped",  # carries nothing; the original waits in the scope
         "NativeUnavailable",  # never leaves the boundary
     }

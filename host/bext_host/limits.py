@@ -28,7 +28,6 @@ class Limits:
     queue_bytes: int = constants.LIMIT_QUEUE_BYTES
     batch_spans: int = constants.LIMIT_BATCH_SPANS
     batch_bytes: int = constants.LIMIT_BATCH_BYTES
-    module_bytes: int = constants.LIMIT_MODULE_BYTES
 
     def __post_init__(self) -> None:
         for limit in fields(self):

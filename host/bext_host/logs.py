@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
+from collections.abc import Mapping
 
 
-def log_safely(logger: logging.Logger, level: int, message: str, *arguments: object, error: BaseException | None = None) -> None:
-    """Log a message, with the traceback of `error`; whatever a handler raises is swallowed."""
-    with contextlib.suppress(Exception):
-        logger.log(level, message, *arguments, exc_info=error)
+def log_safely(
+    logger: logging.Logger,
+    level: int,
+    message: str,
+    *arguments: object,
+    error: BaseException | None = None,
+    extra: Mapping[str, object] | None = None,
+) -> None:
+    """Log a message, with the traceback of `error` and the fields `extra` on the record.
+
+    Whatever a handler raises is swallowed, except what must stop the program: KeyboardInterrupt and SystemExit.
+    """
+    try:
+        logger.log(level, message, *arguments, exc_info=error, extra=extra)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # noqa: BLE001, S110  # nowhere is left to tell it
+        pass

@@ -9,7 +9,7 @@ MODULES = [
     "framing", "utf8", "tracestate", "reader", "attributes", "payload",
     "lock", "forks", "handle_map", "handle_ring", "recent_handles", "key_map", "trimming", "scope_table", "scope",
     "caller", "host_call", "guest_start", "guest",
-    "packing", "random_ids", "packed_attributes", "finished", "finished_queue", "open_span",
+    "packing", "random_ids", "packed_attributes", "bell", "finished", "finished_queue", "open_span",
     "recorder", "recorder_start", "recorder_tracer", "recording", "python_recorder", "python_engine",
 ]  # fmt: skip
 

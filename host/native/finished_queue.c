@@ -49,8 +49,17 @@ void bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most
   atomic_init(&queue->payload_bytes, 0);
   atomic_init(&queue->next_turn, 0);
   atomic_init(&queue->first_turn, 0);
+  atomic_init(&queue->enough, 0);
   queue->at_most_spans = at_most_spans;
   queue->at_most_bytes = at_most_bytes;
+  bext_bell_init(&queue->has_enough);
+}
+
+void bext_queue_destroy(bext_queue *queue) { bext_bell_destroy(&queue->has_enough); }
+
+void bext_queue_forget_waiter(bext_queue *queue) {
+  atomic_store(&queue->enough, 0);
+  bext_bell_init(&queue->has_enough);
 }
 
 static uint64_t read_number(atomic_uint_fast64_t *number) { return atomic_load_explicit(number, memory_order_relaxed); }
@@ -63,7 +72,9 @@ static uint64_t add_to(atomic_uint_fast64_t *number, uint64_t more) {
 static bool take_turn(bext_queue *queue, uint64_t payload_bytes, uint64_t *turn) {
   if (add_to(&queue->payload_bytes, payload_bytes) + payload_bytes <= queue->at_most_bytes) {
     *turn = add_to(&queue->next_turn, 1);
-    if (*turn - read_number(&queue->first_turn) < queue->at_most_spans) return true;
+    uint64_t before = *turn - read_number(&queue->first_turn);
+    if (before + 1 == read_number(&queue->enough)) bext_bell_ring(&queue->has_enough); /* who is woken takes no lock with the bell's held */
+    if (before < queue->at_most_spans) return true;
   }
   atomic_fetch_sub_explicit(&queue->payload_bytes, payload_bytes, memory_order_relaxed);
   return false;
@@ -72,6 +83,17 @@ static bool take_turn(bext_queue *queue, uint64_t payload_bytes, uint64_t *turn)
 bool bext_queue_put(bext_queue *queue, bext_lane *lane, bext_finished_place span, uint64_t payload_bytes) {
   uint64_t turn;
   return take_turn(queue, payload_bytes, &turn) && append(lane, (bext_waiting_span){span, payload_bytes, turn});
+}
+
+/* Takes no lock. */
+static bool has_enough(void *of) {
+  bext_queue *queue = of;
+  return atomic_load(&queue->next_turn) - atomic_load(&queue->first_turn) >= atomic_load(&queue->enough);
+}
+
+bool bext_queue_wait(bext_queue *queue, uint64_t at_least, uint64_t nanos) {
+  atomic_store(&queue->enough, at_least);
+  return bext_bell_wait(&queue->has_enough, has_enough, queue, nanos);
 }
 
 /* --- Taking out ------------------------------------------------------------------------------------------------------------ */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bell.h"
 #include "finished.h"
 
 /* A finished span that waits: its turn among all of them, and what it weighs. */
@@ -38,9 +39,17 @@ typedef struct bext_queue {
   atomic_uint_fast64_t first_turn; /* of those that wait; it changes under the locks of all lanes */
   uint64_t at_most_spans;
   uint64_t at_most_bytes;
+  atomic_uint_fast64_t enough; /* spans that somebody waits for, 0 for nobody */
+  bext_bell has_enough;
 } bext_queue;
 
 void bext_queue_init(bext_queue *queue, uint64_t at_most_spans, uint64_t at_most_bytes);
+void bext_queue_destroy(bext_queue *queue);
+
+/* Waits until so many spans wait, at most so long; whether they do. For one thread at a time, which holds no lock. */
+bool bext_queue_wait(bext_queue *queue, uint64_t at_least, uint64_t nanos);
+/* In a forked child: nobody waits for spans. */
+void bext_queue_forget_waiter(bext_queue *queue);
 
 /* Takes a span over; false where it does not fit, or there is no memory, it is then still the caller's. With the lane's lock held. */
 bool bext_queue_put(bext_queue *queue, bext_lane *lane, bext_finished_place span, uint64_t payload_bytes);

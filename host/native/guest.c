@@ -204,6 +204,8 @@ bext_guest *bext_guest_recording_new(bext_scope *scope, bext_recorder_tracer *tr
   return guest;
 }
 
+void bext_guest_measure_time(bext_guest *guest) { guest->measures_time = true; }
+
 void bext_guest_release(bext_guest *guest) {
   if (atomic_fetch_sub(&guest->references, 1) != 1) return;
   guest->calls->release(guest->self);

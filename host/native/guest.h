@@ -28,6 +28,9 @@ bext_guest *bext_guest_new(bext_scope *scope, const bext_tracer_calls *calls, vo
 /* The same for a tracer that is a recorder in C; the tracer is released with the guest. */
 bext_guest *bext_guest_recording_new(bext_scope *scope, bext_recorder_tracer *tracer, bext_guest_owner owner);
 
+/* From now on the time in host calls is added up in the scope. Before the first call. */
+void bext_guest_measure_time(bext_guest *guest);
+
 /* Lets go of one reference; wasmtime lets go of those of the functions it was given. */
 void bext_guest_release(bext_guest *guest);
 

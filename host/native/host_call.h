@@ -18,6 +18,7 @@ struct bext_guest {
   void *self;
   const bext_recorder_tracer *recorder; /* `self`, where it is one: its spans go through recording.h. Else NULL */
   bext_guest_owner owner;
+  bool measures_time;
   atomic_bool has_fuel;
   atomic_bool warned_of_store;
   atomic_bool lost_store;   /* the scope's store is gone: whoever calls now is in another one, maybe at the same address */
@@ -31,14 +32,19 @@ typedef struct bext_host_call {
   bext_caller caller;
   bext_visit visit;
   bool must_stop;
+  uint64_t began; /* by the monotonic clock, where time is measured */
 } bext_host_call;
 
 /* --- Opening a call --- */
+
+BEXT_COLD void bext_begin_timing(bext_host_call *call);
+BEXT_COLD void bext_end_timing(const bext_host_call *call);
 
 BEXT_INLINE void bext_open_call(bext_host_call *call, bext_guest *guest, void *caller, enum bext_operation operation,
                                 uint32_t payload_bytes) {
   call->guest = guest;
   call->must_stop = false;
+  if (guest->measures_time) bext_begin_timing(call);
   bext_caller_open(&call->caller, caller);
   bool is_lost = atomic_load_explicit(&guest->lost_store, memory_order_relaxed);
   call->visit.operation = operation;
@@ -94,7 +100,10 @@ static inline void bext_recorded(bext_host_call *call, enum bext_answer answer, 
 BEXT_COLD void bext_drop_call(bext_host_call *call, bext_verdict verdict);
 
 /* What wasmtime is answered: NULL, or a trap. */
-static inline void *bext_close_call(const bext_host_call *call) { return call->must_stop ? bext_new_trap() : NULL; }
+static inline void *bext_close_call(const bext_host_call *call) {
+  if (call->guest->measures_time) bext_end_timing(call);
+  return call->must_stop ? bext_new_trap() : NULL;
+}
 
 /* The imports that are not in guest.c. */
 bext_host_callback bext_on_start_span;

@@ -47,6 +47,8 @@ typedef struct {
 } bext_limits;
 typedef struct { uint64_t calls[6]; uint64_t recorded[6]; uint64_t dropped[17]; uint64_t unsampled; uint64_t ignored; } bext_counters;
 
+typedef struct { uint64_t calls; uint64_t payload_bytes; uint64_t nanos; } bext_traffic;
+
 typedef struct bext_scope bext_scope;
 bext_scope *bext_scope_new(const bext_limits *limits, int policy);
 void bext_scope_release(bext_scope *scope);
@@ -58,6 +60,9 @@ bool bext_scope_current(bext_scope *scope, bext_handle_parts *out);
 bool bext_scope_push_current(bext_scope *scope, const bext_handle_parts *handle);
 void bext_scope_pop_current(bext_scope *scope);
 void bext_scope_grant(bext_scope *scope, const bext_handle_parts *handle);
+void bext_scope_traffic(bext_scope *scope, bext_traffic *out);
+void bext_scope_mark_time(bext_scope *scope, uint64_t millis);
+bool bext_scope_take_oldest(bext_scope *scope, uint64_t before_millis, bext_handle_parts *out);
 void bext_scope_close(bext_scope *scope);
 bool bext_scope_take_last(bext_scope *scope, bext_handle_parts *out);
 
@@ -80,6 +85,7 @@ void bext_recorder_release(bext_recorder *recorder);
 void bext_recorder_forget_spans(bext_recorder *recorder);
 uint64_t bext_recorder_open_spans(bext_recorder *recorder);
 uint64_t bext_recorder_queued_spans(bext_recorder *recorder);
+bool bext_recorder_wait(bext_recorder *recorder, uint64_t at_least_spans, uint64_t nanos);
 void bext_recorder_count_drops(bext_recorder *recorder, unsigned reason, uint64_t count);
 void bext_recorder_count_unsampled(bext_recorder *recorder);
 void bext_recorder_counters_of(bext_recorder *recorder, bext_recorder_counters *out);
@@ -104,6 +110,7 @@ typedef struct bext_guest bext_guest;
 bext_guest *bext_python_guest_new(bext_scope *scope, void *self);
 bext_guest *bext_recorder_guest_new(bext_scope *scope, void *self, bext_recorder *recorder, const uint8_t *scope_name, uint32_t name_length,
                                     const uint8_t *scope_version, uint32_t version_length);
+void bext_guest_measure_time(bext_guest *guest);
 void bext_guest_release(bext_guest *guest);
 size_t bext_guest_references(bext_guest *guest);
 void *bext_guest_define(bext_guest *guest, void *linker, int operation, const void *func_type);

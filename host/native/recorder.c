@@ -68,12 +68,14 @@ void bext_recorder_forget_spans(bext_recorder *recorder) {
   bext_waiting waiting;
   bext_recorder_take(recorder, &waiting);
   bext_waiting_free(&waiting);
+  bext_queue_forget_waiter(&recorder->queue);
 }
 
 void bext_recorder_release(bext_recorder *recorder) {
   if (atomic_fetch_sub(&recorder->references, 1) != 1) return;
   bext_forget_forks(&recorder->forkable);
   bext_recorder_forget_spans(recorder);
+  bext_queue_destroy(&recorder->queue);
   free(recorder);
 }
 
@@ -135,6 +137,10 @@ uint64_t bext_recorder_queued_spans(bext_recorder *recorder) {
     bext_lock_let_go(&recorder->shards[i].lock);
   }
   return queued;
+}
+
+bool bext_recorder_wait(bext_recorder *recorder, uint64_t at_least_spans, uint64_t nanos) {
+  return bext_queue_wait(&recorder->queue, at_least_spans, nanos);
 }
 
 /* --- Open spans -------------------------------------------------------------------------------------------------------------------- */

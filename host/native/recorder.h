@@ -48,6 +48,8 @@ bext_lock *bext_shard_lock(bext_shard *shard);
 
 uint64_t bext_recorder_open_spans(bext_recorder *recorder);
 uint64_t bext_recorder_queued_spans(bext_recorder *recorder);
+/* Waits until so many finished spans wait, at most so long; whether they do. For one thread at a time. */
+bool bext_recorder_wait(bext_recorder *recorder, uint64_t at_least_spans, uint64_t nanos);
 void bext_recorder_count_drops(bext_recorder *recorder, bext_verdict reason, uint64_t count);
 void bext_recorder_count_unsampled(bext_recorder *recorder);
 void bext_recorder_counters_of(bext_recorder *recorder, bext_recorder_counters *out);

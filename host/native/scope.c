@@ -110,6 +110,15 @@ void bext_scope_counters(bext_scope *scope, bext_counters *out) {
   bext_scope_unlock(scope);
 }
 
+void bext_scope_traffic(bext_scope *scope, bext_traffic *out) {
+  bext_scope_lock(scope);
+  *out = (bext_traffic){0, scope->named_bytes, scope->nanos};
+  for (unsigned i = 0; i < BEXT_OPERATIONS; i++) out->calls += scope->counters.calls[i];
+  bext_scope_unlock(scope);
+}
+
+void bext_scope_count_nanos(bext_scope *scope, uint64_t nanos) { count(scope, &scope->nanos, nanos); }
+
 /* --- Store and state ---------------------------------------------------------------------------------------------------- */
 
 static bext_verdict check_room(const bext_scope *scope, uint64_t payload_bytes) {
@@ -269,6 +278,24 @@ void bext_scope_grant(bext_scope *scope, const bext_handle_parts *handle) {
   bext_scope_lock(scope);
   bext_recent_handles_add(&scope->granted, handle);
   bext_scope_unlock(scope);
+}
+
+void bext_scope_mark_time(bext_scope *scope, uint64_t millis) {
+  bext_scope_lock(scope);
+  scope->now_millis = millis;
+  bext_scope_unlock(scope);
+}
+
+bool bext_scope_take_oldest(bext_scope *scope, uint64_t before_millis, bext_handle_parts *out) {
+  bext_scope_lock(scope);
+  bext_tracked_span *tracked = scope->oldest;
+  bool is_old = tracked && tracked->started_millis < before_millis;
+  if (is_old) {
+    *out = tracked->handle;
+    discard(scope, bext_scope_take_ended(scope, out));
+  }
+  bext_scope_unlock(scope);
+  return is_old;
 }
 
 void bext_scope_close(bext_scope *scope) {

@@ -37,6 +37,13 @@ typedef struct bext_counters {
   uint64_t ignored;
 } bext_counters;
 
+/* How much crossed the boundary: host calls, the bytes of payload that they named, and, where it is measured, the time in them. */
+typedef struct bext_traffic {
+  uint64_t calls;
+  uint64_t payload_bytes;
+  uint64_t nanos;
+} bext_traffic;
+
 /* A host call as the scope sees it. */
 typedef struct bext_visit {
   enum bext_operation operation;
@@ -73,6 +80,8 @@ void bext_scope_count_drop(bext_scope *scope, bext_verdict reason);
 void bext_scope_count_drops(bext_scope *scope, const bext_drops *drops);
 void bext_scope_count_unsampled(bext_scope *scope);
 void bext_scope_counters(bext_scope *scope, bext_counters *out);
+void bext_scope_traffic(bext_scope *scope, bext_traffic *out);
+void bext_scope_count_nanos(bext_scope *scope, uint64_t nanos);
 
 /*
  * Begins a host call that is not on a span: counts it, and binds the scope to its first store. 0, or `scope_closed` or `wrong_store`.
@@ -106,6 +115,11 @@ bool bext_scope_push_current(bext_scope *scope, const bext_handle_parts *handle)
 /* Undoes the last push, and gives back what the guest recorded on that span. */
 void bext_scope_pop_current(bext_scope *scope);
 void bext_scope_grant(bext_scope *scope, const bext_handle_parts *handle);
+
+/* The time from now on at which spans start, by a clock of the caller's. Before the first mark it is 0. */
+void bext_scope_mark_time(bext_scope *scope, uint64_t millis);
+/* Takes the open span that started first, where that was before this time; it stays known as a parent. */
+bool bext_scope_take_oldest(bext_scope *scope, uint64_t before_millis, bext_handle_parts *out);
 
 /* Closes the scope to host calls. What is open stays until it is taken. */
 void bext_scope_close(bext_scope *scope);

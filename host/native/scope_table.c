@@ -134,8 +134,10 @@ void bext_scope_free_spares(bext_scope *scope) {
 
 bool bext_scope_insert(bext_scope *scope, bext_tracked_span *tracked) {
   if (!bext_handle_map_put(&scope->open, &tracked->handle, tracked)) return false;
+  tracked->started_millis = scope->now_millis;
   tracked->older = scope->newest;
   if (scope->newest) scope->newest->newer = tracked;
+  else scope->oldest = tracked;
   scope->newest = scope->found = tracked;
   scope->payload_bytes += tracked->payload_bytes;
   return true;
@@ -146,6 +148,7 @@ bext_tracked_span *bext_scope_take(bext_scope *scope, const bext_handle_parts *h
   if (!tracked) return NULL;
   scope->found = NULL;
   if (tracked->older) tracked->older->newer = tracked->newer;
+  else scope->oldest = tracked->newer;
   if (tracked->newer) tracked->newer->older = tracked->older;
   else scope->newest = tracked->older;
   scope->payload_bytes -= tracked->payload_bytes;

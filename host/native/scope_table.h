@@ -30,6 +30,7 @@ struct bext_tracked_span {
   uint64_t event_count;
   uint64_t status_bytes;
   uint64_t attribute_count; /* keys that were charged */
+  uint64_t started_millis;  /* see bext_scope_mark_time */
   bext_key_map *weights;    /* what was charged for each key that is not in `recorded`; NULL where there is none yet */
   /* The guest's own span in the scope's recorder, held; what was charged for a key stands beside its attribute. Else NULL. */
   bext_open_span *recorded;
@@ -51,6 +52,8 @@ struct bext_scope {
   uint64_t payload_bytes;
   bext_handle_map open;
   bext_tracked_span *newest;
+  bext_tracked_span *oldest;
+  uint64_t now_millis;
   bext_tracked_span *current;
   bext_tracked_span *found;  /* what was found last: the calls on one span come together. NULL where it may be gone */
   bext_tracked_span *spares; /* that the next spans use; linked through `older` */
@@ -62,6 +65,8 @@ struct bext_scope {
   bext_recent_handles ended;          /* of any other: a tracer may give a handle again that has ended */
   bext_recent_handles granted;
   bext_counters counters;
+  uint64_t named_bytes; /* of payloads that are not too large */
+  uint64_t nanos;
   bext_forkable forkable;
 };
 
@@ -77,6 +82,7 @@ static inline bext_verdict bext_scope_begin(bext_scope *scope, bext_visit *visit
   if (visit->is_first) scope->store = visit->store;
   scope->is_bound = true;
   scope->counters.calls[visit->operation]++;
+  if (visit->payload_bytes <= scope->limits.payload_bytes) scope->named_bytes += visit->payload_bytes;
   return scope->is_closed ? BEXT_DROP_SCOPE_CLOSED : scope->store == visit->store ? 0 : BEXT_DROP_WRONG_STORE;
 }
 

@@ -10,7 +10,7 @@ import pytest
 from wasmtime import Engine, Module
 
 from bext_abi import TRACER_ABI_MARKER, TRACER_IMPORT_MODULE, DropReason, Rejection, SpanHandle, SpanKind, StatusCode, constants
-from bext_host import Limits
+from bext_host import Limits, PluginLimits
 from bext_host.boundary.signatures import IMPORTS, Signature
 from bext_host.boundary.stats import OPERATIONS
 
@@ -113,10 +113,11 @@ def test_the_words_are_the_names_in_lower_case(enum):
 
 
 def test_every_limit_has_the_default_of_its_namesake():
-    """All but how long a span may be open, which is the runtime's to keep."""
-    defaults = {f"LIMIT_{limit.name.upper()}": limit.default for limit in fields(Limits)}
+    """Those of what the host keeps, and those of a plugin that the header names."""
+    classes = (*fields(Limits), *(limit for limit in fields(PluginLimits) if limit.name in ("module_bytes", "span_open_seconds")))
+    defaults = {f"LIMIT_{limit.name.upper()}": limit.default for limit in classes}
     limits = {name: value for name, value in defines(HEADER).items() if name.startswith("LIMIT_")}
-    assert defaults == {name: value for name, value in limits.items() if name != "LIMIT_SPAN_OPEN_SECONDS"}
+    assert defaults == limits
 
 
 def test_the_imports_of_the_header_are_those_of_the_boundary_in_order():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.processes import start_command
-from support.wat import Guest, hook, note, wasm
+from support.wat import Guest, guest, hook, note, wasm
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="watches the process in /proc")
 
@@ -77,6 +77,67 @@ def test_pressing_ctrl_c_again_and_again_shows_no_traceback(tmp_path):
     _, errors = process.communicate(timeout=30)
     assert "Traceback" not in errors
     assert process.returncode in (130, -signal.SIGINT)  # a shell shows 130 for both
+
+
+def saying_and_looping(*hooks: str) -> bytes:
+    """A module whose exports of these names say "here" on standard error and loop for ever."""
+    body = "(call $log (i32.const 0) (i32.const 4) (i32.const 4) (i32.const 4)) (loop $again (br $again))"
+    log = '(import "bext" "log" (func $log (param i32 i32 i32 i32)))'
+    data = '(memory (export "memory") 1) (data (i32.const 0) "infohere") (func (export "bext_tracer_abi_v1"))'
+    return wasm(f"(module {log} {data} {' '.join(hook(name, body) for name in hooks)} {hook('on_cache')})")
+
+
+def interrupted_where_it_says_so(*arguments: str | Path) -> tuple[list[dict[str, object]], list[str]]:
+    """Run, press Ctrl-C when a plugin says "here", and give the attributes of the spans and the lines on standard error after that."""
+    process = start_command("run", *arguments, "--fuel", "1000G", "--timeout", "60", "--format", "json")
+    assert process.stderr is not None
+    assert process.stderr.readline().endswith(": here\n")
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    return [json.loads(line)["attributes"] for line in output.splitlines()], errors.splitlines()
+
+
+def configured(folder: Path, **plugins: bytes) -> Path:
+    """A configuration file with these plugins, in this order."""
+    for name, module in plugins.items():
+        (folder / f"{name}.wasm").write_bytes(module)
+    file = folder / "bext.config.toml"
+    file.write_text("".join(f'[plugins.{name}]\nsandbox = "wasm"\npath = "{name}.wasm"\n' for name in plugins), encoding="utf-8")
+    return file
+
+
+def test_ctrl_c_calls_no_further_plugin_and_stops_them_all(tmp_path):
+    other = guest(hook("on_reload"), hook("on_server_stop"))
+    file = configured(tmp_path, one=saying_and_looping("on_reload"), two=other)
+    spans, errors = interrupted_where_it_says_so("--config", file, "--hook", "on_reload", "--repeat", "5")
+    assert [(span["bext.plugin.name"], span["bext.plugin.hook"], span["bext.plugin.outcome"]) for span in spans] == [
+        ("one", "on_reload", "interrupted"),
+        ("two", "on_server_stop", "ok"),
+    ]
+    assert errors == ["bext-tracer: one: on_reload: the call was interrupted"]
+
+
+def test_ctrl_c_ends_a_start_up_that_loops(tmp_path):
+    file = configured(tmp_path, one=saying_and_looping("_initialize"))
+    _, errors = interrupted_where_it_says_so("--config", file, "--hook", "on_cache")
+    assert errors == ["bext-tracer: plugin cannot be used: one: _initialize: the call was interrupted"]
+    _, errors = interrupted_where_it_says_so(tmp_path / "one.wasm", "--hook", "on_cache")
+    assert errors == ["bext-tracer: one: _initialize: the call was interrupted"]
+
+
+def test_ctrl_c_ends_plugins_that_loop_on_their_way_out_when_they_had_their_time(tmp_path):
+    file = configured(tmp_path, one=saying_and_looping("on_reload"), two=saying_and_looping("on_server_stop"))
+    spans, errors = interrupted_where_it_says_so("--config", file, "--hook", "on_reload")
+    assert [(span["bext.plugin.hook"], span["bext.plugin.outcome"]) for span in spans] == [
+        ("on_reload", "interrupted"),
+        ("on_server_stop", "interrupted"),
+    ]
+    assert errors == [
+        "bext-tracer: one: on_reload: the call was interrupted",
+        "two: here",
+        "bext-tracer: two: on_server_stop: the call was interrupted",
+    ]
 
 
 def test_a_guest_that_sleeps_where_nothing_can_wake_it_is_left_behind(tmp_path):

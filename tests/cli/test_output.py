@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import re
 import subprocess
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import pytest
 from support.processes import COMMAND, environment, run_command
 
 FIXTURES = Path(__file__).resolve().parents[2] / "wasm-fixtures"
+ANSI_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 REQUEST_TRACE = FIXTURES / "request_trace.wasm"
 
 
@@ -58,3 +63,34 @@ def test_no_standard_output_at_all_is_no_traceback(command):
 def test_an_output_of_plain_ascii_is_no_traceback():
     result = run_command("run", FIXTURES / "hostile_names.wasm", env={"PYTHONIOENCODING": "ascii"})
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def on_a_terminal(*arguments: str | Path) -> str:
+    """What a person sees of both outputs, without its colours."""
+    reader, writer = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], stdout=writer, stderr=writer, env=environment(COLUMNS="80", TERM="xterm")
+    ) as process:
+        os.close(writer)
+        shown = b""
+        with contextlib.suppress(OSError):  # as Linux tells that nobody has the other end any more
+            while piece := os.read(reader, 65536):
+                shown += piece
+    os.close(reader)
+    assert process.returncode == 0
+    return ANSI_STYLE.sub("", shown.decode()).replace("\r\n", "\n")
+
+
+def test_a_person_gets_a_line_of_each_plugin_of_a_configuration(tmp_path):
+    plugin = f'sandbox = "wasm"\npath = "{REQUEST_TRACE}"'
+    (tmp_path / "bext.config.toml").write_text(f"[plugins.one]\n{plugin}\n[plugins.two]\n{plugin}\n", encoding="utf-8")
+    *_, one, two = on_a_terminal("run", "--config", tmp_path / "bext.config.toml", "--repeat", "3").splitlines()
+    for line, name in ((one, "one"), (two, "two")):
+        assert re.fullmatch(rf"bext-tracer: {name}: 6 calls, 14 spans, fuel [0-9,]+, [0-9.]+ m?s", line)
+
+
+def test_a_person_gets_the_tree_alone_of_a_module():
+    shown = on_a_terminal("run", REQUEST_TRACE)
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "bext-tracer" not in shown
+    assert "│  plugin request_trace  outcome ok  fuel " in shown

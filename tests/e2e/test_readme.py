@@ -26,17 +26,57 @@ def test_the_commands_of_the_set_up_are_one_line_each():
 
 
 def test_the_embedder_prints_every_span():
-    embedder, _, _ = code_blocks(README, "python")
+    embedder, *_ = code_blocks(README, "python")
     printed = run_python(embedder)
-    assert [line.split(maxsplit=1)[1].split(" INTERNAL")[0] for line in printed.splitlines() if "on_request" in line] == [
-        "on_request_complete"
+    names = [re.fullmatch(r"[0-9a-f]{16} (.+) [A-Z]+ \{.*\}", line)[1] for line in printed.splitlines()]
+    assert names == [
+        *("plugin.start", "on_server_start"),
+        *("cache.lookup", "db.query", "render", "GET /cart", "on_request_complete"),
+        *("plugin.stop", "on_server_stop", "cleanup"),
     ]
     assert re.search(r"^[0-9a-f]{16} GET /cart SERVER \{'http.request.method': 'GET', 'url.path': '/cart'", printed, re.MULTILINE)
-    assert len(printed.splitlines()) == 5
+
+
+def test_a_plugin_that_loops_ends_alone_and_says_why():
+    _, limited, *_ = code_blocks(README, "python")
+    printed = run_python(limited).splitlines()
+    assert "infinite_loop infinite_loop: on_request_complete: the call was not done in 0.2 s" in printed
+    assert "request_trace ok" in printed
+    assert "{'deadline_exceeded': 1}" in printed
+
+
+def test_the_configuration_is_run_by_its_command(tmp_path):
+    """As in a checkout: the paths of the file are relative to it."""
+    (tmp_path / "bext.config.toml").write_text(code_blocks(README, "toml")[0], encoding="utf-8")
+    (tmp_path / "wasm-fixtures").symlink_to(REPOSITORY / "wasm-fixtures")
+    _, *command = code_blocks(README, "sh")[3].split()
+    done = subprocess.run(
+        [sys.executable, "-m", "bext_host.cli", *command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith("on_")] == [
+        "on_server_start",
+        *["on_request_complete"] * 3,
+        "on_server_stop",
+    ]
+
+
+def test_the_trace_is_drawn_as_it_is_shown():
+    """Line by line, apart from ids, times, fuel and bars, which differ from run to run or from one wasmtime to another."""
+
+    def fixed(text: str) -> list[str]:
+        lines = re.sub(r" +\+?[0-9.]+ [nµm]?s\b|[━╸╺]+|[0-9a-f]{32}|fuel [0-9,]+", "", text).splitlines()
+        return [line.rstrip() for line in lines if line.strip()]
+
+    command = [sys.executable, "-m", "bext_host.cli", "run", "wasm-fixtures/request_trace.wasm"]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PYTHONUTF8": "1"}
+    )
+    assert fixed(done.stdout) == fixed(code_blocks(README, "text")[0])
 
 
 def test_the_bare_embedder_prints_a_trace_and_its_counters():
-    _, bare, _ = code_blocks(README, "python")
+    _, _, bare, _ = code_blocks(README, "python")
     printed = run_python(bare)
     assert "trace " in printed
     assert re.search(r"^\d+ spans, 0 malformed$", printed, re.MULTILINE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given, settings
@@ -63,6 +63,7 @@ COMMANDS = st.one_of(
     st.tuples(st.just("current_span"), OFFSETS),
     st.tuples(st.sampled_from(["push", "grant"]), NUMBERS),
     st.tuples(st.sampled_from(["pop", "grow", "close"])),
+    st.tuples(st.sampled_from(["pass", "expire"]), NUMBERS),
     st.tuples(st.just("wild"), st.sampled_from(["set_attribute", "set_status", "add_event"]), NUMBERS, OFFSETS, OFFSETS),
 )
 
@@ -73,8 +74,9 @@ class Driven:
     def __init__(self, name: str, policy: str) -> None:
         self.tracer = HostRecordingTracer()
         self.tracer.now = lambda span: 7  # type: ignore[method-assign]
-        self.guest = RawGuest(self.tracer, engine=name, limits=TIGHT, remote_parents=policy)
+        self.guest = RawGuest(self.tracer, engine=name, limits=TIGHT, remote_parents=policy, measure_host_time=True)
         self.current: list[object] = []
+        self.millis = 1
 
     def run(self, command: tuple[object, ...]) -> object:
         kind, *rest = command
@@ -112,11 +114,20 @@ class Driven:
     def _grow(self) -> object:
         return self.guest.call("grow", 1)
 
+    def _pass(self, millis: int) -> None:
+        self.millis += millis
+        self.guest.scope._calls.mark_time(self.millis)
+
+    def _expire(self, millis: int) -> list[SpanHandle]:
+        return self.guest.scope._calls.take_started_before(self.millis - millis)
+
     def _close(self) -> int:
         return self.guest.scope.close()
 
     def seen(self) -> tuple[object, ...]:
-        return self.tracer.calls, self.guest.scope.open_spans, asdict(self.guest.scope.stats), self.guest.snapshot()
+        scope = self.guest.scope
+        traffic = replace(scope.traffic, nanos=None)  # how long it took is each engine's own
+        return self.tracer.calls, scope.open_spans, asdict(scope.stats), traffic, self.guest.snapshot()
 
 
 @settings(max_examples=300, deadline=None)

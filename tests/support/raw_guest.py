@@ -18,6 +18,9 @@ ENGINES = ["reference", "native"] if engine == "native" else ["reference"]
 FIXTURES = Path(__file__).resolve().parents[2] / "wasm-fixtures"
 RAW_ABI = FIXTURES / "raw_abi.wasm"
 
+HOSTILE_ENDED = {"deep_recursion", "infinite_loop", "memory_bomb", "span_flood"}
+"""Hostile fixtures that conform, and that a host must end or cut short."""
+
 PAGE = 65536
 HANDLE_OUT = 512
 PAYLOAD = 1024

@@ -59,4 +59,6 @@ def hosting() -> list[FinishedSpan]:
     with PluginHost(recorder, engine=engine) as host:
         plugin: Plugin = host.load("plugin.wasm")
         plugin.call("on_request_complete", {"path": "/"}, traceparent=handle.to_traceparent())
+        plugin.call("on_reload", parent=handle)
+        plugin.call("on_reload", parent=handle.to_traceparent())  # type: ignore[arg-type]
     return exporter.spans

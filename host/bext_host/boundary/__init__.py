@@ -4,15 +4,14 @@ from bext_host.extension import EngineUnavailable
 
 from .bridge import TracerBridge
 from .check import ModuleItem, ModuleRefused, ModuleReport, check_module, inspect_module
+from .define import define_function
 from .engine_choice import engine, engine_reason
 from .parents import RemoteParents
-from .reference import GuestStopped
 from .scope import TracerScope
-from .stats import ScopeStats
+from .stats import ScopeStats, Traffic
 
 __all__ = [
     "EngineUnavailable",
-    "GuestStopped",
     "ModuleItem",
     "ModuleRefused",
     "ModuleReport",
@@ -20,7 +19,9 @@ __all__ = [
     "ScopeStats",
     "TracerBridge",
     "TracerScope",
+    "Traffic",
     "check_module",
+    "define_function",
     "engine",
     "engine_reason",
     "inspect_module",

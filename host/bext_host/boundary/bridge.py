@@ -46,14 +46,16 @@ class TracerBridge:
         plugin_name: str = "",
         plugin_version: str = "",
         remote_parents: RemoteParents | str = RemoteParents.LINK,
+        measure_host_time: bool = False,
     ) -> TracerScope:
         """Define the six imports of module `bext` in `linker`, for one plugin instance, and give its scope.
 
         `plugin_name` and `plugin_version` become the instrumentation scope of its spans. `remote_parents` ("link", "continue" or
-        "ignore") says what a remote parent that the guest names does. Raises ValueError for another policy, and for a linker that
-        has the imports already.
+        "ignore") says what a remote parent that the guest names does. `measure_host_time` adds up the time in host calls, which costs
+        two looks at a clock for each (see TracerScope.traffic). Raises ValueError for another policy, and for a linker that has the
+        imports already.
         """
-        policy = ScopePolicy(self.limits, RemoteParents(remote_parents), plugin_name, plugin_version)
+        policy = ScopePolicy(self.limits, RemoteParents(remote_parents), plugin_name, plugin_version, measure_host_time)
         _require_free(linker)
         scope = TracerScope(plugin_name)
         calls = self._host_calls(policy, scope)

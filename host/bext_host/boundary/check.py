@@ -6,7 +6,7 @@ The rules are ABI.md, "Loading". Nothing of the module runs here.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -58,8 +58,17 @@ Bytes: TypeAlias = bytes | bytearray | memoryview
 """The bytes of a module, in any of Python's types for them."""
 
 
-def compile_module(source: Bytes | str | os.PathLike[str], engine: Engine, name: str, at_most_bytes: int) -> Module:
-    """Compile a core module from its bytes or its file. Raises ModuleRefused, OSError where the file cannot be read."""
+def compile_module(
+    source: Bytes | str | os.PathLike[str],
+    engine: Engine,
+    name: str,
+    at_most_bytes: int,
+    compile_bytes: Callable[[bytes], Module] | None = None,
+) -> Module:
+    """Compile a core module from its bytes or its file. Raises ModuleRefused, OSError where the file cannot be read.
+
+    `compile_bytes` may do the work in place of `Module`: it gives the module, or raises WasmtimeError.
+    """
     if isinstance(source, (bytes, bytearray, memoryview)):
         wasm = bytes(source)
     else:
@@ -69,7 +78,7 @@ def compile_module(source: Bytes | str | os.PathLike[str], engine: Engine, name:
     if fault:
         raise ModuleRefused(name, [fault])
     try:
-        return Module(engine, wasm)
+        return Module(engine, wasm) if compile_bytes is None else compile_bytes(wasm)
     except WasmtimeError as error:
         raise ModuleRefused(name, [f"not a valid WebAssembly module: {one_line(str(error))}"]) from None
 

@@ -1,4 +1,4 @@
-"""Dropped: how a step of a host call says that it ends here. Never leaves the boundary."""
+"""Dropped: how a step of a host call says that it ends here. Never leaves the host function."""
 
 from __future__ import annotations
 

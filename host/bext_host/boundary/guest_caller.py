@@ -8,7 +8,6 @@ from typing import NamedTuple
 from wasmtime import Caller, Memory, Store, WasmtimeError
 
 from bext_abi import DropReason, SpanHandle
-from bext_abi.constants import HANDLE_SIZE
 
 from .drops import Dropped
 
@@ -57,9 +56,15 @@ class GuestCaller:
         """A copy of the bytes."""
         return bytes(self.require(offset, length).read(self._caller, offset, offset + length))
 
+    def write(self, offset: int, data: bytes) -> None:
+        """Write all of `data`, or nothing where it does not fit."""
+        memory = self.require(offset, len(data))
+        if data:  # wasmtime-py refuses to write nothing at the memory's end
+            memory.write(self._caller, data, offset)
+
     def write_handle(self, offset: int, handle: SpanHandle) -> None:
         """Write the 24 bytes of a handle."""
-        self.require(offset, HANDLE_SIZE).write(self._caller, handle.to_bytes(), offset)
+        self.write(offset, handle.to_bytes())
 
     def has_fuel(self) -> bool:
         """Whether the caller's engine meters fuel."""

@@ -8,7 +8,7 @@ from wasmtime import Linker
 
 from bext_abi import SpanHandle
 
-from .stats import ScopeStats
+from .stats import ScopeStats, Traffic
 
 
 class HostCalls(Protocol):
@@ -20,6 +20,10 @@ class HostCalls(Protocol):
 
     def stats(self) -> ScopeStats:
         """The counters as they stand."""
+        ...
+
+    def traffic(self) -> Traffic:
+        """How much crossed the boundary so far."""
         ...
 
     def count_tracer_error(self) -> None:
@@ -46,6 +50,14 @@ class HostCalls(Protocol):
 
     def grant(self, handle: SpanHandle) -> None:
         """Make a handle a known parent."""
+        ...
+
+    def mark_time(self, now_millis: int) -> None:
+        """The time from now on at which spans start, by a clock of the caller's that never goes back. Before the first mark it is 0."""
+        ...
+
+    def take_started_before(self, millis: int) -> list[SpanHandle]:
+        """Give up the open spans that started before that time, the last started first."""
         ...
 
     def drain(self) -> list[SpanHandle]:

@@ -24,7 +24,7 @@ from .native_library import load
 from .parents import RemoteParents
 from .policy import ScopePolicy
 from .signatures import IMPORTS
-from .stats import OPERATIONS, ScopeStats
+from .stats import OPERATIONS, ScopeStats, Traffic
 
 logger = logging.getLogger("bext_host.boundary")
 
@@ -69,6 +69,9 @@ class NativeCalls:
         if guest == ffi.NULL:
             raise MemoryError("no memory for a scope")
         self._guest = ffi.gc(guest, lib.bext_guest_release)
+        self._is_timed = policy.measure_host_time
+        if self._is_timed:
+            lib.bext_guest_measure_time(self._guest)
 
     def _new_guest(self, scope: Any, owner: Any) -> Any:
         """The guest in C, NULL where there is no memory. `owner` is what C knows this object by."""
@@ -105,6 +108,12 @@ class NativeCalls:
             stats.dropped[reason.value] = counters.dropped[number]
         return stats
 
+    def traffic(self) -> Traffic:
+        """How much crossed the boundary so far."""
+        traffic = ffi.new("bext_traffic *")
+        lib.bext_scope_traffic(self._scope, traffic)
+        return Traffic(traffic.calls, traffic.payload_bytes, traffic.nanos if self._is_timed else None)
+
     def count_tracer_error(self) -> None:
         """Count a call of the tracer that failed."""
         lib.bext_scope_count_drop(self._scope, _NUMBERS[DropReason.TRACER_ERROR])
@@ -139,6 +148,18 @@ class NativeCalls:
         """Make a handle a known parent."""
         lib.bext_scope_grant(self._scope, [handle.to_parts()])
 
+    def mark_time(self, now_millis: int) -> None:
+        """The time from now on at which spans start."""
+        lib.bext_scope_mark_time(self._scope, now_millis)
+
+    def take_started_before(self, millis: int) -> list[SpanHandle]:
+        """Give up the open spans that started before that time, the last started first."""
+        parts = ffi.new("bext_handle_parts *")
+        handles = []
+        while millis > 0 and lib.bext_scope_take_oldest(self._scope, millis, parts):
+            handles.append(handle_of(parts))
+        return self._given_up(handles[::-1])
+
     def drain(self) -> list[SpanHandle]:
         """Close, and give up what was open, the last started first."""
         lib.bext_scope_close(self._scope)
@@ -146,6 +167,9 @@ class NativeCalls:
         parts = ffi.new("bext_handle_parts *")
         while lib.bext_scope_take_last(self._scope, parts):
             handles.append(handle_of(parts))
+        return self._given_up(handles)
+
+    def _given_up(self, handles: list[SpanHandle]) -> list[SpanHandle]:
         for handle in handles:
             self._release(handle)
         return handles

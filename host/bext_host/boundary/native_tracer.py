@@ -82,11 +82,10 @@ class TracerCalls(NativeCalls):
     def _release(self, handle: SpanHandle) -> None:
         self._open_handles.release(handle)
 
-    def drain(self) -> list[SpanHandle]:
-        """Close, and give up what was open, the last started first."""
-        handles = super().drain()
-        self.handles.clear()
-        return handles
+    def _given_up(self, handles: list[SpanHandle]) -> list[SpanHandle]:
+        for handle in handles:
+            self.handles.pop(handle.to_bytes(), None)
+        return super()._given_up(handles)
 
     def _known(self, span: Any) -> SpanHandle:
         """The handle of a span: the object that the tracer gave, or a new one for a span that is not the guest's own."""

@@ -11,9 +11,10 @@ from .parents import RemoteParents
 
 @dataclass(frozen=True, slots=True)
 class ScopePolicy:
-    """The limits, what remote parents do, and the instrumentation scope of the plugin's spans."""
+    """The limits, what remote parents do, the instrumentation scope of the plugin's spans, and whether time in host calls is measured."""
 
     limits: Limits
     remote_parents: RemoteParents
     scope_name: str
     scope_version: str
+    measure_host_time: bool = False

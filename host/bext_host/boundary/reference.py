@@ -1,14 +1,14 @@
 """The reference engine: the six imports in pure Python on wasmtime's public API, the executable specification of the boundary.
 
-Nothing a guest passes traps it or raises. wasmtime keeps an exception that a host function raised in one global of the process, so none
-may cross its trampoline; the one that does, to stop the program, carries nothing, and the original waits in the scope.
+Nothing a guest passes traps it or raises. What must stop the program stops the guest, and waits in the scope.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from wasmtime import Caller, Linker
 
@@ -17,6 +17,7 @@ from bext_abi.constants import FUEL_PER_CALL, HANDLE_SIZE, MAX_TIME_UNIX_NANOS
 from bext_host.logs import log_safely
 
 from .contained import STOPS_THE_PROGRAM, TracerMaker
+from .define import define_function
 from .drops import Dropped
 from .guest_caller import GuestCaller, StoreIdentity
 from .open_handles import OpenHandles
@@ -24,16 +25,12 @@ from .policy import ScopePolicy
 from .rules import CallRules
 from .signatures import IMPORTS
 from .span_table import SpanTable, TrackedSpan
-from .stats import ScopeStats
+from .stats import ScopeStats, Traffic
 
 logger = logging.getLogger("bext_host.boundary")
 
 _U32: Final = 2**32 - 1
 _U64: Final = 2**64 - 1
-
-
-class GuestStopped(Exception):
-    """Stops the guest because the program must stop; `TracerScope.raise_pending` raises what was really raised."""
 
 
 class ReferenceCalls:
@@ -50,6 +47,8 @@ class ReferenceCalls:
         self._store: StoreIdentity | None = None
         self._fuel_is_on = False
         self._warned_of_store = False
+        self._payload_bytes = 0
+        self._nanos: int | None = 0 if policy.measure_host_time else None
 
     def define_in(self, linker: Linker) -> None:
         """Define the six imports in `linker`."""
@@ -63,11 +62,16 @@ class ReferenceCalls:
         }
         for name, signature in IMPORTS.items():
             function = self._guarded(name, operations[name], 0 if signature.results else None)
-            linker.define_func(TRACER_IMPORT_MODULE, name, signature.func_type(), function, access_caller=True)
+            timed = function if self._nanos is None else self._timed(function)
+            define_function(linker, TRACER_IMPORT_MODULE, name, signature.func_type(), timed, self._stop, access_caller=True)
 
     def stats(self) -> ScopeStats:
         """The counters themselves."""
         return self._stats
+
+    def traffic(self) -> Traffic:
+        """How much crossed the boundary so far."""
+        return Traffic(self._stats.calls.total(), self._payload_bytes, self._nanos)
 
     def count_tracer_error(self) -> None:
         """Count a call of the tracer that failed."""
@@ -95,31 +99,47 @@ class ReferenceCalls:
         """Make a handle a known parent."""
         self._table.grant(handle)
 
+    def mark_time(self, now_millis: int) -> None:
+        """The time from now on at which spans start."""
+        self._table.now_millis = now_millis
+
+    def take_started_before(self, millis: int) -> list[SpanHandle]:
+        """Give up the open spans that started before that time, the last started first."""
+        return self._table.take_started_before(millis)
+
     def drain(self) -> list[SpanHandle]:
         """Close, and give up what was open, the last started first."""
         return self._table.drain()
 
     def _guarded(self, name: str, operation: Callable[..., int | None], dropped_result: int | None) -> Callable[..., int | None]:
-        """`operation` as a host function: a drop is counted, and no exception leaves but the one that stops the guest."""
+        """`operation` as a host function: a drop is counted, and nothing is raised but what must stop the program."""
 
         def host_call(caller: Caller, *arguments: int) -> int | None:
-            stopped = False
             try:
                 self._stats.calls[name] += 1
                 return operation(GuestCaller(caller), *arguments)
             except Dropped as dropped:
                 self._stats.drop(dropped.reason)
-            except STOPS_THE_PROGRAM as error:
-                self._stop(error)
-                stopped = True
+            except STOPS_THE_PROGRAM:
+                raise
             except BaseException as error:  # noqa: BLE001  # a defect of ours, or no memory left: never the guest's trouble
                 self._stats.drop(DropReason.TRACER_ERROR)
                 log_safely(logger, logging.ERROR, "host call %s failed", name, error=error)
-            if stopped:  # raised here, where it has no context: wasmtime-py may hand it to another thread
-                raise GuestStopped
             return dropped_result
 
         return host_call
+
+    def _timed(self, host_call: Callable[..., int | None]) -> Callable[..., int | None]:
+        """The same, with the time that it takes added up."""
+
+        def timed(*arguments: Any) -> int | None:
+            begun = time.monotonic_ns()
+            try:
+                return host_call(*arguments)
+            finally:
+                self._nanos = (self._nanos or 0) + time.monotonic_ns() - begun
+
+        return timed
 
     def _start_span(self, guest: GuestCaller, span_ptr: int, span_len: int, handle_out: int) -> None:
         span_ptr, span_len, handle_out = span_ptr & _U32, span_len & _U32, handle_out & _U32
@@ -206,5 +226,7 @@ class ReferenceCalls:
     def _charge_fuel(self, guest: GuestCaller, payload_bytes: int) -> None:
         """Take the call's price from the guest's fuel, where fuel is on; a guest that cannot pay traps at its next check."""
         self._bound_store(guest)
+        if payload_bytes <= self._limits.payload_bytes:
+            self._payload_bytes += payload_bytes
         if self._fuel_is_on:
             guest.charge_fuel(FUEL_PER_CALL + payload_bytes)

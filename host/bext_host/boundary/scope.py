@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +13,7 @@ from bext_abi import SpanEvent, SpanHandle, SpanStatus, StatusCode
 
 from .contained import STOPS_THE_PROGRAM, ContainedTracer
 from .host_calls import HostCalls
-from .stats import ScopeStats
+from .stats import ScopeStats, Traffic
 
 
 class TracerScope:
@@ -39,6 +40,11 @@ class TracerScope:
     def stats(self) -> ScopeStats:
         """What the instance recorded and dropped so far."""
         return replace(self._calls.stats(), abandoned=self._abandoned)
+
+    @property
+    def traffic(self) -> Traffic:
+        """How much crossed the boundary so far."""
+        return self._calls.traffic()
 
     @property
     def closed(self) -> bool:
@@ -73,12 +79,25 @@ class TracerScope:
         attribute `bext.abandoned`. From now on host calls of this scope are dropped. Closing again does nothing.
         """
         text = message or (str(error) if error is not None else f"open when its plugin instance ended: {reason}")
-        exception = {"exception.type": type(error).__name__ if error is not None else "Abandoned", "exception.message": text}
+        return self._abandon(self._calls.drain(), reason, type(error).__name__ if error is not None else "Abandoned", text)
+
+    def mark_time(self) -> None:
+        """Tell the scope what time it is: `expire` goes by the last mark before a span started. Call it before calling the guest."""
+        self._calls.mark_time(_millis())
+
+    def expire(self, seconds: float) -> int:
+        """End the spans that have been open for longer, as `close` does, as abandoned for `max_age`; tells how many spans that were."""
+        handles = self._calls.take_started_before(_millis() - int(seconds * 1000))
+        return self._abandon(handles, "max_age", "Abandoned", f"open for more than {seconds:g} s")
+
+    def _abandon(self, handles: list[SpanHandle], reason: str, kind: str, text: str) -> int:
+        if not handles:
+            return 0
+        exception = {"exception.type": kind, "exception.message": text}
         status = SpanStatus(StatusCode.ERROR, f"abandoned: {reason}")
-        handles = self._calls.drain()
         self._abandoned += len(handles)
         with _stops_at_the_end() as calls:
-            now = calls(self._tracer.now, handles[0]) if handles else None
+            now = calls(self._tracer.now, handles[0])
             event = SpanEvent("exception", exception, now)
             for handle in handles:
                 calls(self._tracer.record_host, handle, attributes={"bext.abandoned": reason}, events=(event,), status=status)
@@ -101,6 +120,10 @@ class TracerScope:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.raise_pending()
+
+
+def _millis() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 @contextmanager

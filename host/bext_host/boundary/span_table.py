@@ -18,7 +18,7 @@ from .open_handles import OpenHandles
 class TrackedSpan:
     """A span that the guest may change, with what it weighs in payload bytes (ABI.md, "Limits")."""
 
-    __slots__ = ("attribute_bytes", "event_count", "handle", "payload_bytes", "status_bytes")
+    __slots__ = ("attribute_bytes", "event_count", "handle", "payload_bytes", "started_millis", "status_bytes")
 
     def __init__(self, handle: SpanHandle, payload_bytes: int = 0, attribute_bytes: dict[str, int] | None = None) -> None:
         self.handle = handle
@@ -26,6 +26,7 @@ class TrackedSpan:
         self.attribute_bytes = attribute_bytes if attribute_bytes is not None else {}
         self.event_count = 0
         self.status_bytes = 0
+        self.started_millis = 0
 
 
 class SpanTable:
@@ -41,6 +42,7 @@ class SpanTable:
         self._current: list[TrackedSpan] = []
         self._payload_bytes = 0
         self.closed = False
+        self.now_millis = 0
 
     @property
     def current(self) -> SpanHandle | None:
@@ -84,6 +86,7 @@ class SpanTable:
         """Take over a span that has just started, its handle claimed. Raises Dropped where the scope was closed meanwhile."""
         with self._lock:
             if not self.closed:
+                tracked.started_millis = self.now_millis
                 self._open[tracked.handle] = tracked
                 self._payload_bytes += tracked.payload_bytes
                 return
@@ -149,6 +152,18 @@ class SpanTable:
         """Make a handle a known parent; the last grants are kept."""
         with self._lock:
             _remember(self._granted, handle, self._limits.scope_ended_parents)
+
+    def take_started_before(self, millis: int) -> list[SpanHandle]:
+        """Let go of the open spans that started before that time, innermost first; they stay known as parents for a while."""
+        with self._lock:
+            old = [tracked for tracked in reversed(self._open.values()) if tracked.started_millis < millis]
+            for tracked in old:
+                del self._open[tracked.handle]
+                self._payload_bytes -= tracked.payload_bytes
+                _remember(self._ended, tracked.handle, self._limits.scope_ended_parents)
+        for tracked in old:
+            self._open_handles.release(tracked.handle)
+        return [tracked.handle for tracked in old]
 
     def drain(self) -> list[SpanHandle]:
         """Close the table; what was open, innermost (last started) first."""

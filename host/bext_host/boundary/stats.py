@@ -43,6 +43,23 @@ class ScopeStats:
             self.dropped[reason.value] += count
 
 
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How much crossed the boundary so far: host calls, and the bytes of payload that they named (one that is too large counts none).
+
+    `nanos` is the time spent in them; None where it is not measured.
+    """
+
+    calls: int
+    payload_bytes: int
+    nanos: int | None = None
+
+    def __sub__(self, earlier: Traffic) -> Traffic:
+        """What came since."""
+        nanos = None if self.nanos is None or earlier.nanos is None else self.nanos - earlier.nanos
+        return Traffic(self.calls - earlier.calls, self.payload_bytes - earlier.payload_bytes, nanos)
+
+
 def _sum(one: Counter[str], other: Counter[str]) -> Counter[str]:
     total = Counter(one)
     total.update(other)

@@ -15,8 +15,8 @@ from .failure import CommandFailed
 
 _EXAMPLES = """\
 examples:
-  bext-tracer bench                            all rounds, about three minutes
-  bext-tracer bench --quick                    within a minute, with wider spreads
+  bext-tracer bench                            all rounds, about a minute
+  bext-tracer bench --quick                    fewer and shorter rounds, with wider spreads
   bext-tracer bench --json > figures.json      for machines
 
 The peers are measured where they are installed: pip install 'bext-tracer[bench]'

@@ -20,15 +20,21 @@ class CommandFailed(Exception):
         self.code = code
 
 
+def say(line: str) -> None:
+    """Print a line on standard error, where there is one. `line` is safe to show: who made it has escaped what others named."""
+    if sys.stderr is not None:
+        print(line, file=sys.stderr)
+
+
 def fail(line: str, code: int) -> int:
-    """Print the line, give the code. `line` is safe to show: who made it has escaped what others named."""
-    print(f"bext-tracer: {line}", file=sys.stderr)
+    """Print the line, give the code."""
+    say(f"bext-tracer: {line}")
     return code
 
 
 def note(line: str) -> None:
     """Print a line that is no failure."""
-    print(f"bext-tracer: note: {line}", file=sys.stderr)
+    say(f"bext-tracer: note: {line}")
 
 
 def is_broken_pipe(error: FlushError) -> bool:

@@ -10,12 +10,13 @@ from typing import Any
 
 from bext_abi import TRACER_IMPORT_MODULE
 from bext_host.boundary import ModuleItem, ModuleRefused
-from bext_host.boundary.check import compile_module, inspect_module
+from bext_host.boundary.check import compile_module
 from bext_host.boundary.signatures import IMPORTS
 from bext_host.escape import escape
-from bext_host.limits import Limits
-from bext_host.runtime.hooks import HOOKS, function_exports, hook_faults
-from bext_host.runtime.host import plugin_engine
+from bext_host.runtime.hooks import HOOKS, function_exports
+from bext_host.runtime.loading import plugin_report
+from bext_host.runtime.plugin_engine import plugin_engine
+from bext_host.runtime.plugin_limits import PluginLimits
 
 from .failure import FAULT, CommandFailed
 
@@ -68,16 +69,15 @@ def _report(path: Path) -> _Report:
     name = escape(path.name)
     try:
         size = path.stat().st_size
-        module = compile_module(path, plugin_engine(), path.name, Limits().module_bytes)
+        module = compile_module(path, plugin_engine(), path.name, PluginLimits().module_bytes)
     except OSError as error:
         raise CommandFailed(f"cannot read {escape(str(path))}: {error.strerror}") from None
     except ModuleRefused as refused:
         return _Report(name, size, False, None, False, (), (), (), refused.faults)
-    found = inspect_module(module, wasi=True)
-    faults = (*found.faults, *hook_faults(module))
+    found = plugin_report(module)
     functions = function_exports(module)
     hooks = tuple(hook for hook in HOOKS if hook in functions)
-    return _Report(name, size, not faults, found.abi_version, found.uses_tracer, hooks, found.imports, found.exports, faults)
+    return _Report(name, size, not found.faults, found.abi_version, found.uses_tracer, hooks, found.imports, found.exports, found.faults)
 
 
 def _text(report: _Report) -> str:

@@ -18,6 +18,7 @@ _EXAMPLES = """\
 examples:
   bext-tracer run plugin.wasm                               run a plugin's hook and print its trace
   bext-tracer run plugin.wasm --format json | jq .name      the same as JSON, a line for each span
+  bext-tracer run --config bext.config.toml                 the same with all plugins of a site, and its tracer
   bext-tracer inspect plugin.wasm                           say whether a module conforms, and why not
   bext-tracer bench --quick                                 measure what recording costs on this machine
 """

@@ -1,4 +1,4 @@
-"""What stands under a span's name in a tree: its error, scope, attributes, events, links, and what was dropped.
+"""What stands under a span's name in a tree: its error, scope, what the host says, attributes, events, links, and what was dropped.
 
 Lines without guides; `tree` puts them in place. Every text of a guest is made safe before it becomes part of a line, and lines are
 rich `Text`, never markup.
@@ -17,6 +17,7 @@ from bext_abi import AttrValue, SpanEvent, SpanLink, StatusCode
 from bext_host.recorder.span import FinishedSpan
 
 from .tree_flow import HANGING, cut, flow
+from .tree_host_facts import host_facts
 from .tree_surface import Surface
 from .tree_wording import offset, pairs, plural, text_value
 
@@ -30,7 +31,9 @@ def details(span: FinishedSpan, shows_scope: bool, surface: Surface, width: int)
     if shows_scope and span.scope_name:
         yield cut(Text(surface.safe(f"in {span.scope_name} {span.scope_version}".rstrip()), "magenta"), surface, width)
     yield from flow(_remote_parent(span, surface), surface, width)
-    yield from flow(_attributes(span.attributes, surface), surface, width)
+    facts, attributes = host_facts(span, surface)
+    yield from flow(facts, surface, width)
+    yield from flow(_attributes(attributes, surface), surface, width)
     yield from _events(span, surface, width)
     for link in span.links:
         yield from flow(_link(link, span, surface), surface, width, hanging=HANGING)

@@ -30,8 +30,8 @@ def offset(nanos: int, surface: Surface) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 span`, `2 spans`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """`1 span`, `2 spans`, `1,204 spans`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def pairs(attributes: Mapping[str, AttrValue], surface: Surface) -> Iterator[tuple[str, str]]:

@@ -97,6 +97,10 @@ class RecorderCore(Protocol):
         """How many finished spans wait for a flush."""
         ...
 
+    def wait_for_spans(self, at_least: int, seconds: float) -> bool:
+        """Wait until so many finished spans wait for a flush; false where that does not happen in time. For one thread at a time."""
+        ...
+
     def take_batches(self, at_most_spans: int, at_most_bytes: int) -> list[Batch]:
         """Empty the queue, cut into batches; a span larger than a batch gets one of its own."""
         ...

@@ -43,6 +43,11 @@ class ExportWorker:
         self._waiting_spans = 0
         self._waiting_bytes = 0
 
+    @property
+    def waiting_spans(self) -> int:
+        """How many spans it has been given and has not taken, or not failed to take."""
+        return self._waiting_spans
+
     def export(self, batches: Sequence[Batch], deadline: float) -> list[Future[None]]:
         """Queue batches. One future for all that are queued, which fails with the first error; one for each that does not fit."""
         futures, fitting = [], []

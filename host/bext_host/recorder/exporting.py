@@ -33,19 +33,19 @@ class Exporting:
     def reset_after_fork(self) -> None:
         """In a forked child: nothing is on its way."""
         self._lock = threading.Lock()
-        self._outstanding: list[tuple[str, Future[None]]] = []
+        self._outstanding: list[tuple[ExportWorker, Future[None]]] = []
         for worker in self._workers:
             worker.reset_after_fork()
 
     def hand_over(self, batches: Sequence[Batch], deadline: float) -> None:
         """Queue the batches before each exporter."""
         with self._lock:  # held all along, so that nothing is on its way unseen
-            self._outstanding += [(worker.name, future) for worker in self._workers for future in worker.export(batches, deadline)]
+            self._outstanding += [(worker, future) for worker in self._workers for future in worker.export(batches, deadline)]
 
     def shut_down(self, deadline: float) -> None:
         """Queue the shutdown of each exporter, behind its batches."""
         with self._lock:
-            self._outstanding += [(worker.name, worker.shutdown(deadline)) for worker in self._workers]
+            self._outstanding += [(worker, worker.shutdown(deadline)) for worker in self._workers]
 
     def wait(self, deadline: float) -> dict[str, str]:
         """Wait for all that is on its way, whoever handed it over; each exporter that failed or is late, and why."""
@@ -53,18 +53,18 @@ class Exporting:
             pending = list(self._outstanding)
         wait([future for _, future in pending], max(0.0, deadline - time.monotonic()))
         failures: dict[str, str] = {}
-        for name, future in pending:
-            failure = _failure(future)
+        for worker, future in pending:
+            failure = _failure(worker, future)
             if failure is not None:
-                failures.setdefault(name, failure)
+                failures.setdefault(worker.name, failure)
         with self._lock:
-            self._outstanding = [(name, future) for name, future in self._outstanding if not future.done()]
+            self._outstanding = [(worker, future) for worker, future in self._outstanding if not future.done()]
         return failures
 
 
-def _failure(future: Future[None]) -> str | None:
+def _failure(worker: ExportWorker, future: Future[None]) -> str | None:
     if not future.done():
-        return "did not answer in time"
+        return f"did not answer in time, {worker.waiting_spans} spans wait for it"
     error = future.exception()
     return None if error is None else f"{type(error).__name__}: {error}"
 

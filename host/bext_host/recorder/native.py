@@ -22,6 +22,7 @@ lib: Final[Any] = _extension.lib
 _REASONS: Final = dict(enumerate(DropReason, 1))
 _NUMBERS: Final = {reason: number for number, reason in _REASONS.items()}
 _U64: Final = 2**64 - 1
+_LONGEST_WAIT: Final = 1e9
 
 
 def _sampler(sampler: Sampler) -> tuple[bool, int]:
@@ -150,6 +151,10 @@ class NativeCore:
     def queued_spans(self) -> int:
         """How many finished spans wait for a flush."""
         return int(lib.bext_recorder_queued_spans(self.native))
+
+    def wait_for_spans(self, at_least: int, seconds: float) -> bool:
+        """Wait until so many finished spans wait for a flush; false where that does not happen in time."""
+        return bool(lib.bext_recorder_wait(self.native, min(at_least, _U64), int(min(seconds, _LONGEST_WAIT) * 1e9)))
 
     def take_batches(self, at_most_spans: int, at_most_bytes: int) -> list[Batch]:
         """Empty the queue, cut into batches; a span larger than a batch gets one of its own."""

@@ -145,6 +145,10 @@ class SpanRecorder:
         """How many finished spans wait for a flush."""
         return self._core.queued_spans
 
+    def wait_until_queued(self, spans: int, seconds: float) -> bool:
+        """Wait until so many finished spans wait for a flush, at most `seconds`; whether they do. For the one thread that flushes."""
+        return self._core.wait_for_spans(spans, seconds)
+
     @_infallible(SpanHandle.INVALID)
     def start_span(self, span: SpanStart) -> SpanHandle:
         """Start a span; INVALID where it is not sampled.

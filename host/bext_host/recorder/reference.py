@@ -30,6 +30,8 @@ class ReferenceCore:
     def after_fork_in_child(self) -> None:
         """Start with nothing: the parent keeps its spans and sends them itself."""
         self._lock = threading.Lock()
+        self._has_enough = threading.Condition(self._lock)
+        self._enough = 0
         self._open: dict[SpanHandle, OpenSpan] = {}
         self._queue = FinishedQueue(self._limits.queue_spans, self._limits.queue_bytes)
 
@@ -89,6 +91,8 @@ class ReferenceCore:
             finished = opened.finish(end_time_unix_nanos)
             if not self._queue.put(finished, opened.payload_bytes + opened.host_bytes):
                 self._count(DropReason.QUEUE_FULL)
+            if len(self._queue) == self._enough:
+                self._has_enough.notify()
 
     def record_host(
         self, span: SpanHandle, attributes: Mapping[str, AttrValue], events: Sequence[SpanEvent], verdict: SpanStatus | None, drops: Drops
@@ -140,6 +144,12 @@ class ReferenceCore:
     def queued_spans(self) -> int:
         """How many finished spans wait for a flush."""
         return len(self._queue)
+
+    def wait_for_spans(self, at_least: int, seconds: float) -> bool:
+        """Wait until so many finished spans wait for a flush; false where that does not happen in time."""
+        with self._has_enough:
+            self._enough = at_least
+            return self._has_enough.wait_for(lambda: len(self._queue) >= at_least, seconds)
 
     def take_batches(self, at_most_spans: int, at_most_bytes: int) -> list[Batch]:
         """Empty the queue, cut into batches; a span larger than a batch gets one of its own."""

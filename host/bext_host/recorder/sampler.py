@@ -59,7 +59,9 @@ ALWAYS_ON: Final[Sampler] = _Threshold("always_on", _EVERY_TRACE)
 ALWAYS_OFF: Final[Sampler] = _Threshold("always_off", 0)
 
 _BY_NAME: Final = {"always_on": ALWAYS_ON, "always_off": ALWAYS_OFF}
-_VARIABLE_NAMES: Final = (*_BY_NAME, "traceidratio")
+_RATIO: Final = "traceidratio"
+_PARENT_BASED: Final = "parentbased_"
+_VARIABLE_NAMES: Final = (*_BY_NAME, _RATIO)
 
 
 def sampled_below(sampler: Sampler) -> int | None:
@@ -83,18 +85,36 @@ def sampler_of(sampler: Sampler | str | None) -> Sampler:
     return _BY_NAME[sampler]
 
 
+def sampler_named(name: str, ratio: float | None = None) -> Sampler:
+    """The sampler that OpenTelemetry calls so, with or without `parentbased_`; `ratio` is for "traceidratio" alone (default 1.0).
+
+    Raises ValueError for an unknown name, a ratio out of range, and a ratio where there is none.
+    """
+    plain = name.removeprefix(_PARENT_BASED)
+    if plain not in _VARIABLE_NAMES:
+        raise ValueError(f"unknown sampler {name!r}: choose one of {_all_names()}")
+    if plain == _RATIO:
+        return TraceIdRatio(1.0 if ratio is None else ratio)
+    if ratio is not None:
+        raise ValueError(f"{name} takes no ratio; {_RATIO} does")
+    return _BY_NAME[plain]
+
+
+def _all_names() -> str:
+    return ", ".join(f"{name}, {_PARENT_BASED}{name}" for name in _VARIABLE_NAMES)
+
+
 def sampler_from_environment() -> Sampler:
     """The sampler that OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG name; "always_on" where they do not.
 
     As OpenTelemetry asks of configuration from the environment, a value that makes no sense is warned of and not used.
     """
     name = os.environ.get(SAMPLER_VARIABLE, "").strip()
-    plain = name.removeprefix("parentbased_")
-    if plain == "traceidratio":
+    plain = name.removeprefix(_PARENT_BASED)
+    if plain == _RATIO:
         return _ratio_from_environment()
     if name and plain not in _BY_NAME:
-        known = ", ".join(f"{choice}, parentbased_{choice}" for choice in _VARIABLE_NAMES)
-        logger.warning("%s is %r, which is none of %s: always_on is used", SAMPLER_VARIABLE, name, known)
+        logger.warning("%s is %r, which is none of %s: always_on is used", SAMPLER_VARIABLE, name, _all_names())
     return _BY_NAME.get(plain, ALWAYS_ON)
 
 

@@ -35,6 +35,14 @@ HOOKS: Final[dict[str, tuple[str, ...]]] = {
 ALLOC: Final = "bext_alloc"
 FREE: Final = "bext_free"
 INITIALIZE: Final = "_initialize"
+PRIORITY: Final = "priority"
+PRIORITY_SIGNATURE: Final = Signature((), ("i32",))
+DEFAULT_PRIORITY: Final = 1000
+"""The place of a plugin among the others, the lower the earlier: what it exports as `priority`, an i32 global or function."""
+
+START: Final = "on_server_start"
+STOP: Final = "on_server_stop"
+CLEANUP: Final = "cleanup"
 
 _RESULTS: Final = ((), ("i32",))
 _HELPERS: Final = {
@@ -88,7 +96,7 @@ def function_exports(module: Module) -> dict[str, Signature]:
 
 def is_helper(export: str) -> bool:
     """Whether an export is the host's to use and no hook: memory management, initialization, a marker."""
-    return export in _HELPERS or MARKER_PATTERN.fullmatch(export) is not None
+    return export in _HELPERS or export == PRIORITY or MARKER_PATTERN.fullmatch(export) is not None
 
 
 def hook_faults(module: Module) -> Iterator[str]:

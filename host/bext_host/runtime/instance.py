@@ -1,48 +1,101 @@
-"""PluginInstance: one instance of a plugin's module, with its store and its tracer scope. Gone after the first trap."""
+"""PluginInstance: one instance of a plugin's module, with its store, its limits and its tracer scope. Gone after the first trap."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
 
-from wasmtime import ExitTrap, Func, Linker, Memory, Module, Store, Trap, TrapCode, WasiConfig, WasmtimeError
+from wasmtime import Func, Global, Instance, Linker, Memory, Module, Store, Trap, WasmtimeError
 
 from bext_abi import SpanHandle
 from bext_host.boundary import TracerScope
+from bext_host.boundary.check import MEMORY_EXPORT
+from bext_host.boundary.signatures import Signature
 
-from .errors import AllocationFailed, CallInterrupted, GuestTrap, HookFailed, PluginError
-from .hooks import ALLOC, FREE, INITIALIZE
+from .call_control import CallControl
+from .call_meter import CallCost
+from .epoch import EpochGuard
+from .errors import AllocationFailed, GuestTrap, HookFailed
+from .fork_gate import no_fork
+from .guest_errors import Pages, ended_call, guest_error, hidden_error
+from .guest_output import GuestOutput
+from .hooks import ALLOC, FREE, INITIALIZE, PRIORITY, PRIORITY_SIGNATURE
+from .log_events import LogEvents
+from .plugin_limits import WASM_PAGE_BYTES, PluginLimits
+from .wasi import WasiGuest, define_wasi
 
 T = TypeVar("T")
 
 _U32 = 2**32 - 1
-_MAX_MESSAGE = 1024
-_MAX_BACKTRACE = 16384
 
 
 class PluginInstance:
-    """Made without running anything of the guest; `start` does."""
+    """Made without running anything of the guest; `start` does. Used by one call at a time."""
 
-    def __init__(self, plugin_name: str, module: Module, linker: Linker, scope: TracerScope) -> None:
+    def __init__(
+        self,
+        plugin_name: str,
+        module: Module,
+        linker: Linker,
+        scope: TracerScope,
+        output: GuestOutput,
+        log_events: LogEvents,
+        limits: PluginLimits,
+        *,
+        runs_at_start: bool,
+    ) -> None:
         self.scope = scope
+        self.output = output
+        self.cost = CallCost()
+        self.has_started = False
         self._plugin_name = plugin_name
         self._module = module
         self._linker = linker
+        self._limits = limits
+        self._log_events = log_events
+        self._runs_at_start = runs_at_start
+        self._control = CallControl(0)
+        self._fuel = 0
+        self._memory: Memory | None = None
+        self._functions: dict[str, Func] = {}
         self._store = Store(linker.engine)
-        self._store.set_wasi(WasiConfig())  # no files, no environment, no arguments; without it wasmtime ends the process
+        self._store.set_limits(
+            memory_size=limits.memory_bytes,
+            table_elements=limits.table_elements,
+            instances=1,
+            tables=limits.tables,
+            memories=limits.memories,
+        )
+        self._guard = EpochGuard(self._store)
+        wasi = WasiGuest(output, self._guard, scope.hold_pending)  # not this object: wasmtime keeps host functions, and it has the store
+        define_wasi(linker, wasi)
+        wasi.enter(self._store)
 
-    def start(self) -> None:
-        """Run the module's start section and `_initialize`. Raises GuestTrap where they trap."""
-        self._store.set_epoch_deadline(1)
-        self._instance = self._guarded(INITIALIZE, lambda: self._linker.instantiate(self._store, self._module))
-        initialize = self._instance.exports(self._store).get(INITIALIZE)
-        if isinstance(initialize, Func):
-            self._guarded(INITIALIZE, lambda: initialize(self._store))
+    def start(self, hook: str, control: CallControl) -> None:
+        """Run the module's start section and `_initialize`, under the limits of `hook`. Raises PluginError where they do not return."""
+        with self._entered(hook, control):
+            instance = self._guarded(INITIALIZE, self._instantiate)
+            self._exports = instance.exports(self._store)
+            memory = self._exports.get(MEMORY_EXPORT)
+            self._memory = memory if isinstance(memory, Memory) else None
+            initialize = self._function(INITIALIZE)
+            if initialize is not None:
+                self._guarded(INITIALIZE, lambda: initialize(self._store))
 
-    def call(self, hook: str, arguments: Sequence[bytes | int], current: SpanHandle) -> None:
+    def priority(self, control: CallControl) -> int | None:
+        """The number that the guest exports as `priority`, a global or a function; None where it exports none."""
+        found = self._exports.get(PRIORITY)
+        if isinstance(found, Global):
+            return _number(found.value(self._store)) if str(found.type(self._store).content) == "i32" else None
+        if not isinstance(found, Func) or Signature.of(found.type(self._store)) != PRIORITY_SIGNATURE:
+            return None
+        with self._entered(PRIORITY, control):
+            return _number(self._guarded(PRIORITY, lambda: found(self._store)))
+
+    def call(self, hook: str, arguments: Sequence[bytes | int], current: SpanHandle, control: CallControl) -> None:
         """Run a hook: its arguments are copied into the guest, and given back afterwards. Raises PluginError."""
-        self._store.set_epoch_deadline(1)  # once for the whole call, so that no interrupt falls between two of its parts
-        with self.scope.current(current):
+        with self._entered(hook, control), self.scope.current(current), self._log_events.on(current):
             passed: list[int] = []
             strings: list[tuple[int, int]] = []
             for argument in arguments:
@@ -58,22 +111,55 @@ class PluginInstance:
         if result:
             raise HookFailed(self._plugin_name, hook, result)
 
+    def expire_spans(self) -> None:
+        """End the guest's spans that have been open for longer than they may."""
+        self.scope.expire(self._limits.span_open_seconds)
+
+    def _instantiate(self) -> Instance:
+        """A fork waits for it, unless code of the guest's runs meanwhile: that may take its time."""
+        with nullcontext() if self._runs_at_start else no_fork():
+            return self._linker.instantiate(self._store, self._module)
+
+    @contextmanager
+    def _entered(self, hook: str, control: CallControl) -> Iterator[None]:
+        """One budget for all that happens inside: fuel, time, lines of output. What it cost is in `cost` afterwards."""
+        self._control, self._fuel = control, self._limits.fuel_for(hook)
+        self.cost = CallCost(pages_before=self._pages())
+        self._store.set_fuel(self._fuel)
+        self.scope.mark_time()
+        self.expire_spans()
+        self.output.begin_call()
+        try:
+            with self._guard.watching(self._store, control):
+                yield
+        finally:
+            self.cost.fuel = self._fuel - self._store.get_fuel()
+            self.cost.pages_after = self._pages()
+            self.output.end_call()
+
+    def _pages(self) -> int:
+        return 0 if self._memory is None else self._memory.size(self._store)
+
     def _copy_in(self, hook: str, data: bytes) -> int:
         """Where the guest has a copy of `data`; 0 for nothing."""
         if not data:
             return 0
         ptr = (self._call_export(hook, ALLOC, len(data)) or 0) & _U32
-        memory = self._instance.exports(self._store).get("memory")
-        fits = isinstance(memory, Memory) and ptr and ptr + len(data) <= memory.data_len(self._store)
-        if not fits:
+        memory = self._memory
+        if memory is None or not ptr or ptr + len(data) > memory.data_len(self._store):
             raise AllocationFailed(self._plugin_name, hook, f"{ALLOC}({len(data)}) gave {ptr:#x}, where nothing fits")
-        assert isinstance(memory, Memory)
         memory.write(self._store, data, ptr)
         return ptr
 
     def _function(self, name: str) -> Func | None:
-        export = self._instance.exports(self._store).get(name)
-        return export if isinstance(export, Func) else None
+        """An exported function; looked up once."""
+        found = self._functions.get(name)
+        if found is None:
+            export = self._exports.get(name)
+            if not isinstance(export, Func):
+                return None
+            found = self._functions[name] = export
+        return found
 
     def _call_export(self, hook: str, name: str, *arguments: int) -> int | None:
         function = self._function(name)
@@ -87,58 +173,40 @@ class PluginInstance:
         try:
             result = call()
         except (Trap, WasmtimeError) as error:
-            self.scope.raise_pending()
-            raise _guest_error(self._plugin_name, hook, error) from None
+            self._raise_pending()
+            raise self._error(hook, error) from None
         except Exception as error:  # noqa: BLE001  # whatever a host function raised, in this thread or in another
-            self.scope.raise_pending()
-            hidden = _hidden_error(error)
+            self._raise_pending()
+            hidden = hidden_error(error)
             if hidden is not None:
-                raise _guest_error(self._plugin_name, hook, hidden) from None
+                raise self._error(hook, hidden) from None
             raise GuestTrap(self._plugin_name, hook, "a host function stopped the guest") from None
-        self.scope.raise_pending()
+        self._raise_pending()
+        self._require_time(hook)
         return result
 
+    def _require_time(self, hook: str) -> None:
+        """A guest that slept to the end of its call may return without having met an epoch: its call is over all the same."""
+        if self._control.ending is not None:
+            raise ended_call(self._plugin_name, hook, self._control, self._page_count())
 
-def _hidden_error(error: Exception) -> Trap | WasmtimeError | None:
-    """What this call really ended with, where wasmtime-py raised another thread's exception in its place.
+    def _raise_pending(self) -> None:
+        self.scope.raise_pending()
+        stopped_by = self._guard.take_stop()
+        if stopped_by is not None:
+            raise stopped_by
 
-    It keeps the exceptions of host functions in one global of the process. An error of wasmtime's is then the context of what it
-    raised; a trap is still a local of the frame that raised.
-    """
-    if isinstance(error.__context__, WasmtimeError):
-        return error.__context__
-    traceback = error.__traceback__
-    while traceback is not None:
-        for value in traceback.tb_frame.f_locals.values():
-            if isinstance(value, Trap):
-                return value
-        traceback = traceback.tb_next
-    return None
+    def _error(self, hook: str, error: Trap | WasmtimeError) -> Exception:
+        return guest_error(self._plugin_name, hook, error, self._control, self._fuel, self._page_count())
+
+    def _page_count(self) -> Pages:
+        return Pages(self._pages(), self._limits.memory_bytes // WASM_PAGE_BYTES)
+
+
+def _number(value: Any) -> int | None:
+    return value if type(value) is int else None
 
 
 def _signed(value: int) -> int:
     """A u32 as wasmtime-py wants an i32."""
     return value - 2**32 if value >= 2**31 else value
-
-
-def _guest_error(plugin: str, hook: str, error: Trap | WasmtimeError) -> PluginError:
-    backtrace, _, cause = str(error).rpartition("\n\nCaused by:\n")
-    what = _bounded(" ".join(cause.split()).removeprefix("wasm trap: ") or "the guest trapped", _MAX_MESSAGE)
-    frames = _bounded(backtrace.partition("\n")[2], _MAX_BACKTRACE)
-    if isinstance(error, ExitTrap):
-        return GuestTrap(plugin, hook, f"the guest exited with status {error.code}", frames)
-    if isinstance(error, Trap) and _trap_code(error) is TrapCode.INTERRUPT:
-        return CallInterrupted(plugin, hook, "the call was interrupted")
-    return GuestTrap(plugin, hook, what, frames)
-
-
-def _bounded(text: str, at_most: int) -> str:
-    """`text`, cut where it is longer: a guest chooses how long the names of its functions are."""
-    return text if len(text) <= at_most else text[: at_most - 1] + "…"
-
-
-def _trap_code(trap: Trap) -> TrapCode | None:
-    try:
-        return trap.trap_code
-    except ValueError:  # a code that this wasmtime-py does not know
-        return None

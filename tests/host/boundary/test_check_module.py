@@ -8,7 +8,7 @@ from wasmtime import FuncType, Linker, Module, ValType, wat2wasm
 from bext_abi import BextTracerError
 from bext_host import ModuleRefused, check_module
 from bext_host.boundary import inspect_module
-from support.raw_guest import FIXTURES, RAW_ABI, compiled, wasm_engine
+from support.raw_guest import FIXTURES, HOSTILE_ENDED, RAW_ABI, compiled, wasm_engine
 
 IMPORT = '(import "bext" "current_span" (func (param i32) (result i32)))'
 MEMORY = '(memory (export "memory") 1)'
@@ -26,7 +26,7 @@ HOSTILE = {
     "unknown_version": "exports the marker bext_tracer_abi_v9: this host knows bext_tracer_abi_v1",
     "wrong_signature": ("imports bext.start_span as function (i32, i32) -> (i64): its type is function (i32, i32, i32) -> ()"),
 }
-CONFORMING = {"malformed_payloads", "out_of_bounds_pointers", "wrong_hook"}
+CONFORMING = {"malformed_payloads", "out_of_bounds_pointers", "wrong_hook", *HOSTILE_ENDED}
 
 
 def module(*lines: str) -> Module:

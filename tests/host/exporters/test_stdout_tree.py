@@ -183,6 +183,59 @@ def test_a_remote_parent_and_its_trace_state_are_shown() -> None:
     )
 
 
+HOST_FACTS = {
+    "bext.plugin.name": "shop",
+    "bext.plugin.hook": "work",
+    "bext.plugin.outcome": "ok",
+    "bext.plugin.fuel_consumed": 48_211,
+    "bext.plugin.memory.pages_before": 2,
+    "bext.plugin.memory.pages_after": 2,
+    "bext.plugin.host_calls": 31,
+    "bext.plugin.host_call_bytes": 1_204,
+}
+
+
+def test_what_a_call_into_a_plugin_cost_is_told_in_words_before_the_attributes() -> None:
+    told = "   plugin shop  outcome ok  fuel 48,211  memory 2 pages  host calls 31 (1,204 bytes)"
+    assert below_the_header(span(1, attributes={**HOST_FACTS, "url.path": "/"}))[1:] == [told, "   url.path=/"]
+    assert below_the_header(span(1, attributes=HOST_FACTS))[1:] == [told]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"bext.plugin.name": "two words"}, 'plugin "two words"'),
+        ({"bext.plugin.hook": "on_reload"}, "hook on_reload"),
+        ({"bext.plugin.outcome": "deadline_exceeded"}, "outcome deadline_exceeded"),
+        ({"bext.plugin.fuel_consumed": 0}, "fuel 0"),
+        ({"bext.plugin.memory.pages_after": 1_000}, "memory 2 to 1,000 pages"),
+        ({"bext.plugin.memory.pages_before": 1, "bext.plugin.memory.pages_after": 1}, "memory 1 page"),
+        ({"bext.plugin.host_calls": 1_000, "bext.plugin.host_call_bytes": 1}, "host calls 1,000 (1 byte)"),
+        ({"bext.plugin.host_time_ns": 12_300}, "host time 12.3 µs"),
+    ],
+)
+def test_each_fact_of_the_host_has_its_words(changes: dict[str, object], words: str) -> None:
+    shown = "  ".join(line.strip() for line in below_the_header(span(1, attributes={**HOST_FACTS, **changes}))[1:])
+    assert words in shown.split("  ")
+    assert "bext." not in shown
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"bext.plugin.name": 7},
+        {"bext.plugin.fuel_consumed": "48211"},
+        {"bext.plugin.fuel_consumed": True},
+        {"bext.plugin.memory.pages_after": 2},
+        {"bext.plugin.host_calls": 31, "bext.plugin.host_call_bytes": 1.5},
+        {"bext.plugin.mine": 1},
+    ],
+)
+def test_what_is_no_such_fact_stays_an_attribute(attributes: dict[str, object]) -> None:
+    line = below_the_header(span(1, attributes=attributes))[1]
+    assert [pair.partition("=")[0] for pair in line.split()] == list(attributes)
+
+
 def test_events_stand_at_their_offset_even_before_the_start() -> None:
     events = (SpanEvent("early", {}, START - 1_500), SpanEvent("now", {}, START), SpanEvent("", {"k": 1}, START + 12_345_678, 3))
     assert below_the_header(span(1, events=events))[1:] == [

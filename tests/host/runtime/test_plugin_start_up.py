@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bext_host import GuestTrap, PluginError
+from bext_host import GuestTrap, MemoryLimitExceeded, PluginError, PluginLimits
 from support.plugin_host import Hosting
 from support.wat import Guest, guest, hook, note, wasm
 
@@ -92,3 +92,17 @@ def test_an_allocation_that_traps_abandons_what_is_open(hosting):
 def test_data_that_does_not_fit_the_memory_refuses_the_plugin(hosting):
     with pytest.raises(PluginError, match="out of bounds"):
         hosting.load(wasm('(module (memory 1) (data (i32.const 65536) "x") (func (export "on_reload")))'))
+
+
+@pytest.mark.parametrize(
+    ("needs", "message"),
+    [
+        ("(memory 3)", "memory minimum size of 3 pages exceeds memory limits: its memory may have 2 pages"),
+        ("(table 11 funcref)", "table minimum size of 11 elements exceeds table limits"),
+    ],
+)
+def test_a_module_that_needs_more_than_it_may_have_is_refused_with_the_limit_it_is_about(hosting, needs, message):
+    limits = PluginLimits(memory_bytes=2 * 65536, table_elements=10)
+    with pytest.raises(MemoryLimitExceeded) as refused:
+        hosting.load(wasm(f'(module {needs} (func (export "on_reload")))'), limits=limits)
+    assert refused.value.what == message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pytest
@@ -75,6 +76,48 @@ def test_an_interrupt_while_nothing_runs_ends_no_later_call(hosting):
         hosting.host.interrupt()
         plugin.call("on_reload")
     assert {span.attributes["bext.plugin.outcome"] for span in hosting.spans()} == {"ok"}
+
+
+def test_an_interrupt_ends_the_start_up_of_a_plugin_that_is_being_loaded():
+    tracer = SignallingTracer()
+    hosting = Hosting(tracer)
+    build = Guest()
+    module = build.module(hook("_initialize", build.start(1, "running"), "(loop $again (br $again))"))
+    errors: list[BaseException] = []
+
+    def load() -> None:
+        try:
+            hosting.load(module)
+        except PluginError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=load, daemon=True)
+    thread.start()
+    assert tracer.guest_runs.wait(10)
+    hosting.host.interrupt()
+    thread.join(5)  # half of what the start-up may take
+    assert [type(error) for error in errors] == [CallInterrupted]
+    assert hosting.host.plugins == ()
+
+
+def test_interrupts_and_new_calls_do_not_get_into_each_others_way(hosting):
+    plugin = hosting.load(EMPTY)
+    calling = [1, 2, 3]
+
+    def interrupt() -> None:
+        while calling:
+            hosting.host.interrupt()
+
+    def call(number: int) -> None:
+        try:
+            for _ in range(200):
+                with contextlib.suppress(CallInterrupted):
+                    plugin.call("on_reload")
+        finally:
+            calling.remove(number)
+
+    hammer(lambda number: call(number) if number else interrupt(), 4)
+    plugin.call("on_reload")
 
 
 # --- What must stop the program ---

@@ -1,0 +1,3 @@
+module go_sleep
+
+go 1.24
