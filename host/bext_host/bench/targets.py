@@ -8,7 +8,7 @@ from typing import Final
 RECORDER_NATIVE: Final = "SpanRecorder, native"
 RECORDER_REFERENCE: Final = "SpanRecorder, reference"
 TRACER_NATIVE: Final = "Python tracer, native"
-TRACER_REFERENCE: Final = "Python tracer, reference (define_func)"
+TRACER_REFERENCE: Final = "Python tracer, reference"
 DEFINE_FUNC: Final = "plain define_func, unchecked"
 EXTISM: Final = "extism, bytes only"
 OTEL: Final = "OpenTelemetry SDK, batching"
