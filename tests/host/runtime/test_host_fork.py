@@ -12,7 +12,8 @@ from support.processes import run_python
 from support.raw_guest import ENGINES
 
 PREAMBLE = """
-import json, os, signal, sys, threading, time, traceback
+import json, os, signal, sys, threading, time, traceback, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's of every fork beside threads, since 3.12
 from bext_abi import SpanStart
 from bext_host import CallInterrupted, DeadlineExceeded, PluginHost, PluginLimits, SpanRecorder
 from bext_host.exporters import MemoryExporter
