@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
+from weakref import finalize
 
 from .core import Batch
 from .exporter import SpanExporter
@@ -14,7 +15,9 @@ _Job = tuple["Future[None]", Callable[[], None]]
 
 
 class ExportWorker:
-    """A bounded queue of batches before one exporter. The thread starts with the first batch, and never keeps the process alive.
+    """A bounded queue of batches before one exporter.
+
+    The thread starts with the first batch, never keeps the process alive, and ends when nobody has the worker any more.
 
     `on_done(name, spans, error)` is called for each batch when the exporter has taken it or failed, and at once for one that does not
     fit: from the worker's thread, or the caller's.
@@ -113,6 +116,7 @@ class ExportWorker:
             if self._thread is None:
                 self._thread = threading.Thread(target=_work, args=(self._jobs,), name=f"bext-export-{self.name}", daemon=True)
                 self._thread.start()
+                finalize(self, self._jobs.put, None).atexit = False  # a recorder that was forgotten leaves no thread behind
         return future
 
 

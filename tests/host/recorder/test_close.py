@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 
@@ -189,3 +190,16 @@ def test_export_threads_start_with_the_first_batch():
     recorders = [SpanRecorder(BatchExporter()) for _ in range(5)]
     assert threading.active_count() == before
     assert len(recorders) == 5
+
+
+def test_a_recorder_that_was_forgotten_leaves_no_thread_behind(engine):
+    before = set(threading.enumerate())
+    recorder = SpanRecorder(BatchExporter(), engine=engine)
+    record(recorder)
+    recorder.flush()
+    (thread,) = set(threading.enumerate()) - before
+    assert thread.is_alive()
+    del recorder
+    gc.collect()
+    thread.join(10)
+    assert not thread.is_alive()
