@@ -113,11 +113,19 @@ class ExportWorker:
         future: Future[None] = Future()
         with self._lock:
             self._jobs.put((future, call))
-            if self._thread is None:
-                self._thread = threading.Thread(target=_work, args=(self._jobs,), name=f"bext-export-{self.name}", daemon=True)
-                self._thread.start()
-                finalize(self, self._jobs.put, None).atexit = False  # a recorder that was forgotten leaves no thread behind
+            self._keep_thread()
         return future
+
+    def start(self) -> None:
+        """Start the thread now, and not with the first batch."""
+        with self._lock:
+            self._keep_thread()
+
+    def _keep_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=_work, args=(self._jobs,), name=f"bext-export-{self.name}", daemon=True)
+            self._thread.start()
+            finalize(self, self._jobs.put, None).atexit = False  # a recorder that was forgotten leaves no thread behind
 
 
 def _work(jobs: SimpleQueue[_Job | None]) -> None:

@@ -37,6 +37,11 @@ class Exporting:
         for worker in self._workers:
             worker.reset_after_fork()
 
+    def start(self) -> None:
+        """Start the exporters' threads now, and not with the first batch."""
+        for worker in self._workers:
+            worker.start()
+
     def hand_over(self, batches: Sequence[Batch], deadline: float) -> None:
         """Queue the batches before each exporter."""
         with self._lock:  # held all along, so that nothing is on its way unseen

@@ -145,6 +145,11 @@ class SpanRecorder:
         """How many finished spans wait for a flush."""
         return self._core.queued_spans
 
+    def start_exporting(self) -> None:
+        """Start the exporters' threads now, and not with the first flush: where the interpreter is ending, Python 3.12 starts none."""
+        if not self._closed:
+            self._exporting.start()
+
     def wait_until_queued(self, spans: int, seconds: float) -> bool:
         """Wait until so many finished spans wait for a flush, at most `seconds`; whether they do. For the one thread that flushes."""
         return self._core.wait_for_spans(spans, seconds)

@@ -45,7 +45,7 @@ class _Due:
 
 
 class FlushLoop:
-    """Starts with `keep_running`, which every call of a plugin does; a forked child starts its own.
+    """Starts with `keep_running`, when a plugin is loaded or called; a forked child starts its own.
 
     `flush` is the tracer's, `each` what else is due on the interval. A failed flush is counted, and logged the first time of its kind.
     """
@@ -54,6 +54,8 @@ class FlushLoop:
         self.flushes = 0
         self.errors = 0
         self._due = _Due(tracer, seconds, spans)
+        prepare = getattr(tracer, "start_exporting", None)
+        self._prepare: Callable[[], object] | None = prepare if callable(prepare) else None
         self._flush = flush
         self._each = each
         self._logged: set[str] = set()
@@ -73,6 +75,8 @@ class FlushLoop:
             if self._thread is None and not self._stop.is_set():
                 self._thread = threading.Thread(target=_run, args=(ref(self), self._due, self._stop), name="bext-flush", daemon=True)
                 self._thread.start()
+                if self._prepare is not None:  # for the flush at the end of the process, when no thread can be started any more
+                    self._prepare()
 
     def stop(self) -> None:
         """No flush begins any more. Does not wait for one that runs."""

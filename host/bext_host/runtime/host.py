@@ -296,6 +296,7 @@ class PluginHost:
             self._loading.remove(plugin)
         self._plugins[name] = plugin
         self._priorities[name] = order.priority
+        self._flush_loop.keep_running()
         return plugin
 
     def _forget(self, name: str) -> None:
