@@ -82,7 +82,8 @@ class SpanRecorder:
     """A TracerPlugin that keeps spans until they end and a flush hands them to its exporters. Safe to use from many threads.
 
     `sampler` is "always_on", "always_off", a TraceIdRatio or a Sampler of one's own; default: what OTEL_TRACES_SAMPLER says, else
-    "always_on". `limits` bounds each span and the queue; `max_queue` overrides the number of finished spans that wait for a flush.
+    "always_on". `limits` bounds each span and the queue; `max_queue` overrides the number of finished spans that wait for a flush, and is
+    then the attribute of this name.
     `engine` says whether spans are kept in C ("native") or in Python ("reference"); default: the variable BEXT_TRACER_ENGINE, else C
     where it was built. Raises ValueError for an unknown sampler or engine or a limit below zero, EngineUnavailable for a forced engine
     that is missing.
@@ -102,6 +103,7 @@ class SpanRecorder:
         if max_queue is not None and max_queue < 0:
             raise ValueError(f"max_queue must be 0 or more, not {max_queue}")
         in_effect = self.limits if max_queue is None else replace(self.limits, queue_spans=max_queue)
+        self.max_queue = in_effect.queue_spans
         self._sampler = sampler_of(sampler)
         self._core = _new_core(in_effect, self._sampler, engine)
         self._exporting = Exporting(exporters, in_effect, self._batch_done)

@@ -27,9 +27,9 @@ WaitForSpans = Callable[[int, float], bool]
 class _Due:
     """When a flush is due. It knows nothing of the host, so that waiting for it keeps no forgotten host alive."""
 
-    def __init__(self, tracer: object, seconds: float, spans: int) -> None:
+    def __init__(self, tracer: object, seconds: float) -> None:
         self._seconds = seconds
-        self._spans = spans
+        self._spans = max(1, getattr(tracer, "max_queue", 0) // 2)
         wait = getattr(tracer, "wait_until_queued", None)
         self._wait_for_spans: WaitForSpans | None = wait if callable(wait) else None
 
@@ -50,10 +50,10 @@ class FlushLoop:
     `flush` is the tracer's, `each` what else is due on the interval. A failed flush is counted, and logged the first time of its kind.
     """
 
-    def __init__(self, tracer: object, seconds: float, spans: int, flush: Callable[[], None], each: Callable[[], None]) -> None:
+    def __init__(self, tracer: object, seconds: float, flush: Callable[[], None], each: Callable[[], None]) -> None:
         self.flushes = 0
         self.errors = 0
-        self._due = _Due(tracer, seconds, spans)
+        self._due = _Due(tracer, seconds)
         prepare = getattr(tracer, "start_exporting", None)
         self._prepare: Callable[[], object] | None = prepare if callable(prepare) else None
         self._flush = flush

@@ -87,7 +87,7 @@ class PluginHost:
         self._running = False
         self._closed = False
         self._owns_tracer = False
-        self._flush_loop = FlushLoop(tracer, flush_seconds, self._bridge.limits.queue_spans // 2, self._flush, self._expire_spans)
+        self._flush_loop = FlushLoop(tracer, flush_seconds, self._flush, self._expire_spans)
         self._version = product_version()
         _hosts.add(self)
 
