@@ -85,10 +85,18 @@ class NativeCalls:
 
     def define_in(self, linker: Linker) -> None:
         """Define the six imports in `linker`."""
-        with self._in_use_lock:  # scopes whose linkers and stores are gone are let go here, so that none is kept for long
-            for address in [address for address, calls in self.in_use.items() if calls.is_unused()]:
-                del self.in_use[address]
+        with self._in_use_lock:
+            self._forget_unused()
             self.in_use[int(ffi.cast("intptr_t", self._owner))] = self
+            self._define(linker)  # still with the lock: until C has a reference, another thread would take this one for unused
+
+    @classmethod
+    def _forget_unused(cls) -> None:
+        """Let go of the scopes whose linkers and stores are gone: done at each definition, so that none is kept for long."""
+        for address in [address for address, calls in cls.in_use.items() if calls.is_unused()]:
+            del cls.in_use[address]
+
+    def _define(self, linker: Linker) -> None:
         pointer = ffi.cast("void *", ctypes.cast(linker.ptr(), ctypes.c_void_p).value)
         for operation, signature in enumerate(IMPORTS.values()):
             func_type = signature.func_type()
