@@ -205,3 +205,31 @@ def test_ten_thousand_scopes_leave_no_memory_behind():
     before = resident()
     make(9000)
     assert resident() - before < 32 * 1024 * 1024
+
+
+class ImportsWhileAnotherThreadDefines(dict):
+    """The table of imports. Between a scope's turn to define them and the first definition, another thread defines a scope of its own."""
+
+    def __init__(self, imports: dict, other: threading.Thread) -> None:
+        super().__init__(imports)
+        self._other = other
+
+    def values(self):
+        if threading.current_thread() is not self._other:
+            self._other.start()
+            self._other.join(0.2)  # it may have to wait for us
+        return super().values()
+
+
+def test_a_scope_that_is_being_defined_is_in_use_for_other_threads(monkeypatch):
+    from bext_host.boundary import native  # needs the native engine
+
+    tracers = [RecordingTracer(), RecordingTracer()]
+    guests: list[RawGuest] = []
+    other = threading.Thread(target=lambda: guests.append(guest(tracers[1])))
+    monkeypatch.setattr(native, "IMPORTS", ImportsWhileAnotherThreadDefines(native.IMPORTS, other))
+    guests.append(guest(tracers[0]))
+    other.join()
+    for raw in guests:
+        raw.set_attribute(raw.start(PAYLOAD), "k", 2)
+    assert [[call[0] for call in tracer.calls] for tracer in tracers] == [["start_span", "set_attribute"]] * 2
