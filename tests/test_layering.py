@@ -11,7 +11,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = {"bext_abi": ROOT / "abi" / "bext_abi", "bext_host": ROOT / "host" / "bext_host"}
 
-LEAVES = {"bext_host.escape", "bext_host.extension", "bext_host.limits", "bext_host.logs", "bext_host.settings", "bext_host.version"}
+LEAVES = {
+    "bext_host.escape",
+    "bext_host.extension",
+    "bext_host.limits",
+    "bext_host.logs",
+    "bext_host.private_folder",
+    "bext_host.settings",
+    "bext_host.version",
+}
 SPAN_RECORD = {"bext_host.recorder.span", "bext_host.recorder.exporter"}
 
 MAY_IMPORT = {
@@ -20,12 +28,13 @@ MAY_IMPORT = {
     "bext_host.extension": {"bext_abi", "bext_host.settings"},
     "bext_host.settings": set(),
     "bext_host.logs": set(),
+    "bext_host.private_folder": {"bext_abi"},
     "bext_host.version": set(),
     "bext_host.limits": {"bext_abi"},
     "bext_host.testing": {"bext_abi"},
     "bext_host.boundary": {"bext_abi", *LEAVES},
     "bext_host.recorder": {"bext_abi", *LEAVES},
-    "bext_host.exporters": {"bext_abi", "bext_host.escape", *SPAN_RECORD},
+    "bext_host.exporters": {"bext_abi", *LEAVES, *SPAN_RECORD},
     "bext_host.tracers": {"bext_abi", *LEAVES},
     "bext_host.runtime": {"bext_abi", "bext_host.boundary", "bext_host.recorder", "bext_host.exporters", *LEAVES},
     "bext_host.bench": {"bext_abi", "bext_host.boundary", "bext_host.recorder", *LEAVES},

@@ -25,12 +25,12 @@ from wasmtime import Engine, Module, WasmtimeError
 
 from bext_host.escape import escape
 from bext_host.logs import log_safely
+from bext_host.private_folder import FolderRefused
 from bext_host.settings import CACHE_HOME_VARIABLE, HOME_VARIABLE
 
 from .fork_gate import no_fork
 from .module_entry import EntryDamaged, EntryRefused
 from .module_store import ModuleStore
-from .private_folder import FolderRefused
 from .shared_modules import SharedModules
 
 logger = logging.getLogger("bext_host.runtime")

@@ -20,8 +20,7 @@ import struct
 from typing import Final
 
 from bext_abi import BextTracerError
-
-from .private_folder import foreign
+from bext_host.private_folder import foreign
 
 MAGIC: Final = b"BEXTMODC"
 VERSION: Final = 1

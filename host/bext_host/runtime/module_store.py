@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from bext_host.private_folder import private_folder
+
 from .module_entry import MOST_CODE_BYTES, header, read_entry
-from .private_folder import private_folder
 
 MOST_BYTES: Final = 1024 * 1024 * 1024
 """All entries together, in bytes; beyond it those go whose last use is the longest ago."""

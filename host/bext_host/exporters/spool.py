@@ -1,0 +1,299 @@
+"""Spool: request bodies that could not be sent, kept on disk until they can be: by this process, or by the next one.
+
+    DIRECTORY/            mode 0700, refused where another user could write it
+      lock                held for the moments in which folders are made and taken over
+      START-RANDOM/       one folder a process; who has its lock owns what is in it
+        00000001.batch    a header with a checksum, then the body, as it was to be sent
+
+A body is written under another name, brought to the disk, and renamed: a crash in the middle of a write leaves nothing that would be read.
+The folders of processes that have ended are taken over, the oldest first, so everything is sent in the order in which it was recorded. Only
+bodies are kept: no address, no header, no key.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import secrets
+import struct
+import time
+import weakref
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bext_host.logs import log_safely
+from bext_host.private_folder import foreign, private_folder
+
+logger = logging.getLogger("bext_host.exporters")
+
+DEFAULT_BYTES: Final = 256 * 2**20
+"""How much a spool holds where nothing else is asked for."""
+
+_MAGIC: Final = b"bextspl1"
+_HEADER: Final = struct.Struct(">8sIIQ")
+"""The magic, the CRC-32 of what follows and the body, how many spans, and how many bytes of body."""
+_CHECKED: Final = struct.Struct(">IQ")
+
+_SUFFIX: Final = ".batch"
+_UNFINISHED: Final = ".part"
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class SpoolFull(OSError):
+    """There is no room for another body: the spool's own bound is reached. What is there stays, since it is older."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A body that waits: how many spans it carries, and where it lies."""
+
+    body: bytes
+    spans: int
+    path: Path
+
+
+class Spool:
+    """Bodies of one exporter in `directory`, at most `max_bytes` of them with what earlier processes left.
+
+    For one thread at a time, which is the exporter's. A forked child starts with a folder of its own, and sends nothing of its
+    parent's. The directory is made at the first `put`, or opened by the first `oldest`. `damaged` counts files that were not what was
+    written: they are removed, with a line in the log. Every method raises OSError for what the disk refuses, and FolderRefused for a
+    directory that others could write.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], *, max_bytes: int = DEFAULT_BYTES) -> None:
+        if max_bytes < 1:
+            raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
+        self._directory = Path(directory).absolute()
+        self._max_bytes = max_bytes
+        self.damaged = 0
+        self._reset()
+        _spools.add(self)
+
+    def _reset(self) -> None:
+        self._own: _Folder | None = None
+        self._folders: list[_Folder] = []
+        self._looked = False
+
+    @property
+    def size_bytes(self) -> int:
+        """How much waits, with the headers, as far as this process owns it."""
+        return sum(folder.size_bytes for folder in self._folders)
+
+    @property
+    def spans(self) -> int:
+        """How many spans wait."""
+        return sum(entry.spans for folder in self._folders for entry in folder.entries)
+
+    def put(self, body: bytes, spans: int) -> None:
+        """Keep a body behind all that wait. Raises SpoolFull where it does not fit."""
+        self._look()
+        size = _HEADER.size + len(body)
+        if self.size_bytes + size > self._max_bytes:
+            raise SpoolFull(errno.ENOSPC, f"the spool holds {self.size_bytes} of at most {self._max_bytes} bytes", str(self._directory))
+        if self._own is None:
+            with self._locked() as directory:
+                self._own = _Folder.make(self._directory, directory)
+            self._folders.append(self._own)
+        self._own.put(body, spans)
+
+    def oldest(self) -> Spooled | None:
+        """The body that waits longest, still there until `remove`; None where none waits."""
+        self._look()
+        for folder in self._folders:
+            while folder.entries:
+                entry = folder.entries[0]
+                try:
+                    return folder.read(entry)
+                except _Damaged as damage:
+                    self.damaged += 1
+                    log_safely(logger, logging.WARNING, "%s is removed: %s", str(folder.path / entry.name), str(damage))
+                    folder.remove(entry.name)
+        return None
+
+    def remove(self, spooled: Spooled) -> None:
+        """Take out a body that has been sent, or never will be."""
+        folder = next(folder for folder in self._folders if folder.path == spooled.path.parent)
+        folder.remove(spooled.path.name)
+        if not folder.entries and folder is not self._own:
+            self._folders.remove(folder)
+            folder.delete()
+
+    def close(self) -> None:
+        """Let go of the folders: what waits is another process's to send."""
+        for folder in self._folders:
+            folder.close() if folder.entries else folder.delete()
+        self._reset()
+
+    def _look(self) -> None:
+        """Once: take over the folders whose processes have ended."""
+        if self._looked:
+            return
+        with suppress(FileNotFoundError), self._locked(make=False):
+            for path in sorted(path for path in self._directory.iterdir() if path.is_dir() and not path.is_symlink()):
+                folder = _Folder.take_over(path)
+                if folder is not None:
+                    self.damaged += folder.damaged
+                    self._folders.append(folder)
+        self._looked = True
+
+    @contextmanager
+    def _locked(self, *, make: bool = True) -> Iterator[int]:
+        with private_folder(self._directory, make=make) as directory:
+            lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield directory
+            finally:
+                os.close(lock)
+
+    def forget_in_child(self) -> None:
+        """After a fork: the folders are the parent's. Closing a copy of a descriptor does not let go of the parent's lock."""
+        for folder in self._folders:
+            folder.close()
+        self._reset()
+
+
+class _Damaged(Exception):
+    """A file that is not what was written."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    name: str
+    size: int
+    spans: int
+
+
+class _Folder:
+    """A folder of batches, and its lock, which is held from the time it is made."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.entries: deque[_Entry] = deque()
+        self.size_bytes = 0
+        self.damaged = 0
+        self._descriptor = descriptor
+        self._last = 0
+
+    @classmethod
+    def make(cls, directory: Path, descriptor: int) -> _Folder:
+        """A new folder; the caller has the directory's lock, so nobody takes it over before it is locked."""
+        name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+        os.mkdir(name, 0o700, dir_fd=descriptor)
+        opened = os.open(name, _READ | os.O_DIRECTORY, dir_fd=descriptor)
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return cls(directory / name, opened)
+
+    @classmethod
+    def take_over(cls, path: Path) -> _Folder | None:
+        """A folder whose process has ended. None where it lives, or where there is nothing of ours in it."""
+        opened = os.open(path, _READ | os.O_DIRECTORY)
+        if foreign(os.fstat(opened)) is not None:
+            os.close(opened)
+            return None
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(opened)
+            return None
+        folder = cls(path, opened)
+        folder.scan()
+        if folder.entries:
+            return folder
+        folder.delete()
+        return None
+
+    def scan(self) -> None:
+        """Find what is in it. What a crash left half written goes."""
+        for name in sorted(os.listdir(self._descriptor)):  # noqa: PTH208  # of what was locked, whatever the path leads to by now
+            if name.endswith(_UNFINISHED):
+                os.unlink(name, dir_fd=self._descriptor)
+            elif name.endswith(_SUFFIX):
+                self._found(name)
+
+    def _found(self, name: str) -> None:
+        with os.fdopen(os.open(name, _READ, dir_fd=self._descriptor), "rb") as file:
+            size, header = os.fstat(file.fileno()).st_size, file.read(_HEADER.size)
+        spans = _HEADER.unpack(header)[2] if len(header) == _HEADER.size else 0
+        self.entries.append(_Entry(name, size, spans))
+        self.size_bytes += size
+
+    def put(self, body: bytes, spans: int) -> None:
+        """Write a body so that it is there whole or not at all."""
+        self._last += 1
+        name = f"{self._last:08d}{_SUFFIX}"
+        unfinished = name + _UNFINISHED
+        checked = _CHECKED.pack(spans, len(body))
+        header = _HEADER.pack(_MAGIC, zlib.crc32(body, zlib.crc32(checked)), spans, len(body))
+        try:
+            with os.fdopen(os.open(unfinished, _WRITE, 0o600, dir_fd=self._descriptor), "wb") as file:
+                file.write(header)
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(unfinished, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+            os.fsync(self._descriptor)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(unfinished, dir_fd=self._descriptor)
+            raise
+        self.entries.append(_Entry(name, len(header) + len(body), spans))
+        self.size_bytes += len(header) + len(body)
+
+    def read(self, entry: _Entry) -> Spooled:
+        """The body of an entry. Raises _Damaged."""
+        try:
+            with os.fdopen(os.open(entry.name, _READ, dir_fd=self._descriptor), "rb") as file:
+                data = file.read(entry.size + 1)
+        except FileNotFoundError:
+            raise _Damaged("somebody removed it") from None
+        if len(data) != entry.size or len(data) < _HEADER.size:
+            raise _Damaged(f"it has {len(data)} bytes where {entry.size} were written")
+        magic, checksum, spans, length = _HEADER.unpack_from(data)
+        body = data[_HEADER.size :]
+        if magic != _MAGIC or length != len(body) or zlib.crc32(body, zlib.crc32(_CHECKED.pack(spans, length))) != checksum:
+            raise _Damaged("its checksum does not match")
+        return Spooled(body, spans, self.path / entry.name)
+
+    def remove(self, name: str) -> None:
+        """Take out the entry of this name, whether or not the file is still there."""
+        entry = next(entry for entry in self.entries if entry.name == name)
+        self.entries.remove(entry)
+        self.size_bytes -= entry.size
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._descriptor)
+
+    def delete(self) -> None:
+        """Remove the folder, where nothing else is in it."""
+        with suppress(OSError):
+            self.path.rmdir()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+_spools: Final[weakref.WeakSet[Spool]] = weakref.WeakSet()
+
+
+def _forget_all_in_child() -> None:
+    for spool in list(_spools):
+        spool.forget_in_child()
+
+
+os.register_at_fork(after_in_child=_forget_all_in_child)
