@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bext_abi import BextTracerError
 from bext_host.logs import log_safely
 from bext_host.private_folder import foreign, private_folder
 
@@ -47,7 +48,7 @@ _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOE
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class SpoolFull(OSError):
+class SpoolFull(BextTracerError, OSError):
     """There is no room for another body: the spool's own bound is reached. What is there stays, since it is older."""
 
 
@@ -162,7 +163,7 @@ class Spool:
         self._reset()
 
 
-class _Damaged(Exception):
+class _Damaged(BextTracerError):
     """A file that is not what was written."""
 
 
