@@ -18,3 +18,26 @@ are those of the XDG base directory specification: a relative path counts as non
 
 HOME_VARIABLE: Final = "HOME"
 """The absolute path of the user's home folder, where XDG_CACHE_HOME is not given. Without either, nothing is kept on disk."""
+
+DATADOG_AGENT_URL_VARIABLE: Final = "DD_TRACE_AGENT_URL"
+"""The URL of the Datadog agent, http or https. It goes before DD_AGENT_HOST and DD_TRACE_AGENT_PORT. The names and meanings of all DD_
+variables are those of Datadog's own tracers; a wrong value is a ValueError that names the variable."""
+
+DATADOG_AGENT_HOST_VARIABLE: Final = "DD_AGENT_HOST"
+"""The Datadog agent's host, a name or an address (default `localhost`)."""
+
+DATADOG_AGENT_PORT_VARIABLE: Final = "DD_TRACE_AGENT_PORT"
+"""The port of the agent's trace intake (default 8126)."""
+
+DATADOG_SERVICE_VARIABLE: Final = "DD_SERVICE"
+"""The service that all spans belong to (default `bext`)."""
+
+DATADOG_ENV_VARIABLE: Final = "DD_ENV"
+"""The environment, such as `prod` (default: none, the agent's)."""
+
+DATADOG_VERSION_VARIABLE: Final = "DD_VERSION"
+"""The version of the service (default: none)."""
+
+DATADOG_TAGS_VARIABLE: Final = "DD_TAGS"
+"""Tags for every span: key:value pairs between commas, or between spaces. `service`, `env` and `version` among them count where DD_SERVICE,
+DD_ENV and DD_VERSION are not given."""
