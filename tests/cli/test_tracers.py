@@ -114,6 +114,13 @@ def test_defaults_and_words_that_are_not_plain_are_shown_safely(package):
     assert [option["default"] for option in listed_as_json()["tracer-acme"]["options"]][:2] == ["Odd", "inf"]
 
 
+def test_what_a_package_prints_when_it_is_imported_is_not_in_the_list(package):
+    package("acme-traces", {"tracer-acme": f"{MODULE}:memory"}, "print('loading')\ndef memory(): ...")
+    result = call_command("tracers", "--json")
+    assert result.stderr == "loading\n"
+    assert "tracer-acme" in {tracer["name"] for tracer in json.loads(result.stdout)}
+
+
 def test_wrong_usage_is_one_line():
     result = call_command("tracers", "--bogus")
     assert (result.returncode, len(result.stderr.splitlines())) == (2, 1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
+import sys
 from typing import Any, Final
 
 from bext_host.escape import escape
@@ -39,7 +41,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the list."""
-    found = described_tracers()
+    with contextlib.redirect_stdout(sys.stderr):  # what packages print when they are imported is no part of the list
+        found = described_tracers()
     print(json.dumps([_as_json(tracer) for tracer in found], indent=2, allow_nan=False) if arguments.json else "\n".join(map(_text, found)))
     return 0
 
