@@ -44,7 +44,9 @@ def test_a_reader_that_leaves_ends_the_run_without_a_traceback(form):
     assert len(errors.splitlines()) <= 1
 
 
-@pytest.mark.parametrize("command", [("run", REQUEST_TRACE), ("run", REQUEST_TRACE, "--format", "json"), ("inspect", REQUEST_TRACE)])
+@pytest.mark.parametrize(
+    "command", [("run", REQUEST_TRACE), ("run", REQUEST_TRACE, "--format", "json"), ("inspect", REQUEST_TRACE), ("tracers",)]
+)
 def test_a_full_disk_is_one_line(command):
     with open("/dev/full", "w") as full:  # noqa: PTH123
         assert "No space left" in one_line(run_command(*command, stdout=full), 1)

@@ -76,14 +76,14 @@ def test_the_trace_is_drawn_as_it_is_shown():
 
 
 def test_the_bare_embedder_prints_a_trace_and_its_counters():
-    _, _, bare, _ = code_blocks(README, "python")
+    _, _, bare, *_ = code_blocks(README, "python")
     printed = run_python(bare)
     assert "trace " in printed
     assert re.search(r"^\d+ spans, 0 malformed$", printed, re.MULTILINE)
 
 
 def test_the_custom_tracer_receives_every_operation_with_the_right_types():
-    *_, tracer = code_blocks(README, "python")
+    _, _, _, tracer, *_ = code_blocks(README, "python")
     printed = run_python(tracer).splitlines()
     assert {line.split()[0] for line in printed} == {"start", "set", "is", "event", "end"}
     assert any(line.endswith("'http.response.status_code': 500}") or "'http.response.status_code': 500," in line for line in printed)

@@ -11,7 +11,7 @@ from typing import Any
 from bext_host.escape import escape
 from bext_host.version import version
 
-from . import bench, inspect, run
+from . import bench, inspect, run, tracers
 from .failure import FAULT, INTERRUPTED, CommandFailed, fail, silence_output
 
 _EXAMPLES = """\
@@ -20,6 +20,7 @@ examples:
   bext-tracer run plugin.wasm --format json | jq .name      the same as JSON, a line for each span
   bext-tracer run --config bext.config.toml                 the same with all plugins of a site, and its tracer
   bext-tracer inspect plugin.wasm                           say whether a module conforms, and why not
+  bext-tracer tracers                                       list the tracers that are installed, and their options
   bext-tracer bench --quick                                 measure what recording costs on this machine
 """
 
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     commands: argparse._SubParsersAction[Any] = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run.add_parser(commands)
     inspect.add_parser(commands)
+    tracers.add_parser(commands)
     bench.add_parser(commands)
     return parser
 

@@ -26,9 +26,14 @@ examples:
   bext-tracer run plugin.wasm --timeout 0.5 --fuel 10M --memory 1MiB
   bext-tracer run --config bext.config.toml
   bext-tracer run --config bext.config.toml --hook on_reload --repeat 100
+  bext-tracer run plugin.wasm --tracer tracer-acme -o path=spans.txt -o unit=us
+  bext-tracer run --config bext.config.toml --tracer tracer-stdout -o format=json
 
 A module's hook is called alone. The plugins of a configuration file are started, called and stopped as in a server, those with
 the hook by their priority, and their spans go to the file's tracer. One that fails is not called again; the others go on.
+
+`--tracer` takes the place of the file's tracer and its options, its sampler stays; without it `-o` sets single options of the file's.
+`bext-tracer tracers` lists the tracers that are installed, with their options.
 
 exit codes: 0 all went well, 1 a module was refused, trapped or failed, 2 wrong usage or configuration, 130 interrupted
 """
@@ -51,9 +56,27 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--event", metavar="JSON|@FILE", help="the hook's argument as JSON; an array where it takes several")
     parser.add_argument("--repeat", type=run_options.count, default=1, metavar="N", help="run the hook N times (default: 1)")
     parser.add_argument("--traceparent", type=run_options.traceparent, metavar="TP", help="a W3C traceparent whose trace is continued")
-    parser.add_argument("--format", choices=("tree", "json"), help="how traces are printed (default: tree, or as the configuration says)")
+    _add_tracer(parser)
     _add_limits(parser)
     parser.set_defaults(run=run)
+
+
+def _add_tracer(parser: argparse.ArgumentParser) -> None:
+    about = "Where spans go. `bext-tracer tracers` lists the names and their options."
+    tracer = parser.add_argument_group("tracer", about)
+    tracer.add_argument("--tracer", metavar="NAME", help="the tracer (default: tracer-stdout, or as the configuration says)")
+    tracer.add_argument(
+        "-o",
+        "--option",
+        type=run_options.assignment,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="an option of the tracer; may be given again, the last value of a key counts",
+    )
+    tracer.add_argument(
+        "--format", choices=("tree", "json"), help="how tracer-stdout prints: -o format=... (default: tree, or as the configuration says)"
+    )
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:

@@ -35,6 +35,14 @@ def traceparent(text: str) -> str:
     return text
 
 
+def assignment(text: str) -> tuple[str, str]:
+    """KEY=VALUE, as a pair."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise ArgumentTypeError(f"{text!r} is no KEY=VALUE, such as format=json")
+    return key, value
+
+
 def seconds(text: str) -> float:
     """A limit of time in seconds."""
     if not _SECONDS.fullmatch(text):

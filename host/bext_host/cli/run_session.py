@@ -13,7 +13,6 @@ from bext_host.boundary import EngineUnavailable, ModuleRefused
 from bext_host.escape import escape
 from bext_host.exporters.tree_surface import Surface
 from bext_host.runtime import ConfigError, Plugin, PluginError, PluginHost
-from bext_host.runtime.config import HostConfig
 from bext_host.runtime.hooks import HookArgument
 from bext_host.settings import ENGINE_VARIABLE
 
@@ -85,7 +84,7 @@ class Session:
         return FAULT
 
     def _work(self) -> None:
-        host = self._host = _host_of(self._source.config())
+        host = self._host = _host_of(self._source)
         if not self._interrupted.is_set():
             self._source.load(host)
             self._plugins = host.plugins
@@ -138,11 +137,12 @@ class Session:
         return FAULT if failures or any(plugin.all_stats.errors for plugin in self._plugins) else 0
 
 
-def _host_of(config: HostConfig) -> PluginHost:
+def _host_of(source: Source) -> PluginHost:
     """A host without plugins yet, so that it can be interrupted while it loads them."""
+    config = source.config()
     try:
         return PluginHost.from_config(replace(config, plugins=()))
-    except ConfigError:
-        raise
+    except ConfigError as error:
+        raise source.tracer_refused(error) from error
     except (EngineUnavailable, ValueError) as error:
         raise CommandFailed(f"{ENGINE_VARIABLE}: {escape(str(error))}", USAGE) from None

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 from bext_host.escape import escape
-from bext_host.runtime import PluginHost, PluginLimits
-from bext_host.runtime.config import STDOUT_TRACER, HostConfig, PluginConfig, TracerConfig, read_config
+from bext_host.runtime import ConfigError, PluginHost, PluginLimits
+from bext_host.runtime.config import HostConfig, PluginConfig, TracerConfig, read_config
 from bext_host.runtime.hooks import HOOKS
 
 from .failure import FAULT, USAGE, CommandFailed
 from .run_options import LimitOptions
+from .run_tracer import TracerArguments, refused
 
 
 class Source(Protocol):
@@ -21,6 +22,10 @@ class Source(Protocol):
 
     def config(self) -> HostConfig:
         """The configuration whose tracer the host gets. Raises ConfigError, CommandFailed."""
+        ...
+
+    def tracer_refused(self, error: ConfigError) -> CommandFailed:
+        """The failure of a run whose tracer cannot be made, for this reason."""
         ...
 
     def load(self, host: PluginHost) -> None:
@@ -38,23 +43,27 @@ class Source(Protocol):
 
 def source_of(arguments: argparse.Namespace) -> Source:
     """What the command line names."""
-    limits = LimitOptions.of(arguments)
+    limits, tracer = LimitOptions.of(arguments), TracerArguments.of(arguments)
     if arguments.config is not None:
-        return ConfigSource(arguments.config, limits, arguments.format)
-    return ModuleSource(arguments.module, limits, arguments.format)
+        return ConfigSource(arguments.config, limits, tracer)
+    return ModuleSource(arguments.module, limits, tracer)
 
 
 class ModuleSource:
     """One module, of which the hook alone is called: its host does not run."""
 
-    def __init__(self, module: str, limits: LimitOptions, format: str | None) -> None:
+    def __init__(self, module: str, limits: LimitOptions, tracer: TracerArguments) -> None:
         self._module = module
         self._limits = limits
-        self._format = format
+        self._tracer = tracer
 
     def config(self) -> HostConfig:
-        """No file's: traces are printed."""
-        return HostConfig(path=Path(self._module), tracer=TracerConfig(options={"format": self._format or "tree"}))
+        """No file's: traces are printed, unless the command line chooses another tracer."""
+        return HostConfig(path=Path(self._module), tracer=self._tracer.applied_to(TracerConfig()))
+
+    def tracer_refused(self, error: ConfigError) -> CommandFailed:
+        """Only the command line can have chosen it."""
+        return refused(self._tracer.name or TracerConfig().name, error)
 
     def load(self, host: PluginHost) -> None:
         """Load the module, or fail."""
@@ -75,26 +84,25 @@ class ModuleSource:
 class ConfigSource:
     """The plugins of a configuration file, and its tracer."""
 
-    def __init__(self, file: str, limits: LimitOptions, format: str | None) -> None:
+    def __init__(self, file: str, limits: LimitOptions, tracer: TracerArguments) -> None:
         self._file = file
         self._limits = limits
-        self._format = format
+        self._tracer = tracer
         self._plugins: tuple[PluginConfig, ...] = ()
+        self._replaced: str | None = None
 
     def config(self) -> HostConfig:
-        """The file's, with the format of the command line where there is one."""
+        """The file's, with what the command line says about the tracer."""
         config = read_config(self._file)
         if not config.plugins:
             raise CommandFailed(f"{escape(self._file)}: plugins: none, expected a table [plugins.NAME] for each", USAGE)
         self._plugins = tuple(replace(plugin, limits=self._limits.applied_to(plugin.limits)) for plugin in config.plugins)
-        return config if self._format is None else self._with_format(config, self._format)
+        self._replaced = self._tracer.name if self._tracer.replaces(config.tracer) else None
+        return replace(config, tracer=self._tracer.applied_to(config.tracer, f"the tracer of {escape(self._file)}"))
 
-    def _with_format(self, config: HostConfig, format: str) -> HostConfig:
-        tracer = config.tracer
-        if tracer.name != STDOUT_TRACER:
-            name, only = escape(tracer.name), f"only {STDOUT_TRACER} has a format"
-            raise CommandFailed(f"--format: the tracer of {escape(self._file)} is {name}, {only}", USAGE)
-        return replace(config, tracer=replace(tracer, options={**tracer.options, "format": format}))
+    def tracer_refused(self, error: ConfigError) -> CommandFailed:
+        """Whoever chose it is told."""
+        return CommandFailed(str(error), USAGE) if self._replaced is None else refused(self._replaced, error)
 
     def load(self, host: PluginHost) -> None:
         """Load all that can be loaded; the host logs which cannot."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-import sys
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
@@ -14,64 +13,20 @@ from bext_host import ConfigError, SpanRecorder
 from bext_host.recorder import ALWAYS_OFF, ALWAYS_ON, TraceIdRatio
 from bext_host.recorder.sampler import sampler_named
 from bext_host.runtime.config import HostConfig, TracerConfig, read_config
+from bext_host.runtime.our_tracers import OURS, from_extra
 from bext_host.runtime.tracer_choice import tracer_of
 from bext_host.settings import SAMPLER_VARIABLE
 from bext_host.testing import RecordingTracer
+from support.tracer_packages import MODULE, TracerPackages
 
 SAMPLERS = "always_on, parentbased_always_on, always_off, parentbased_always_off, traceidratio, parentbased_traceidratio"
-MODULE = "tracers_of_a_package"
-SOURCE = """
-from bext_host.exporters import MemoryExporter, StdoutExporter
-from bext_host.testing import RecordingTracer
-
-made = []
-
-def memory(*, label="", endpoint):
-    exporter = MemoryExporter()
-    exporter.name = f"{endpoint} {label}"
-    made.append(exporter)
-    return exporter
-
-def whole_tracer(**options):
-    tracer = RecordingTracer()
-    tracer.options = options
-    return tracer
-
-def positional(first, /, *rest):
-    return MemoryExporter()
-
-def fails(word="refused"):
-    raise RuntimeError(f"the endpoint \\x1b[1m{word}\\nat once")
-
-def says_nothing():
-    raise OSError
-
-def gives_nothing():
-    return None
-
-dict_of_c = dict
-no_factory = 5
-"""
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """Install packages by name, each with entry points of the group."""
-
-    def install(name: str, entry_points: dict[str, str], source: str | None = SOURCE) -> None:
-        site = tmp_path / name
-        info = site / f"{name}-1.0.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        lines = [f"{point} = {value}\n" for point, value in entry_points.items()]
-        (info / "entry_points.txt").write_text("[bext_tracer.tracers]\n" + "".join(lines))
-        if source is not None:
-            (site / f"{MODULE}.py").write_text(dedent(source))
-        monkeypatch.delitem(sys.modules, MODULE, raising=False)
-        monkeypatch.syspath_prepend(str(site))
-
-    yield install
-    sys.modules.pop(MODULE, None)
+    packages = TracerPackages(tmp_path, monkeypatch)
+    yield packages
+    packages.forget()
 
 
 def config(**tracer: object) -> HostConfig:
@@ -182,7 +137,7 @@ def test_an_exporter_of_a_package_gets_a_recorder_before_it(package):
     tracer = tracer_of(config(name="tracer-acme", options={"endpoint": "http://acme", "label": "x"}, sampler="always_on"))
     assert isinstance(tracer, SpanRecorder)
     record_a_span(tracer)
-    (exporter,) = sys.modules[MODULE].made
+    (exporter,) = package.made
     assert (exporter.name, [span.name for span in exporter.spans]) == ("http://acme x", ["work"])
 
 
@@ -256,6 +211,17 @@ def test_a_package_that_cannot_be_imported_is_one_line_with_its_cause_kept(packa
     with pytest.raises(ConfigError) as refused:
         tracer_of(config(name="tracer-acme"))
     assert isinstance(refused.value.__cause__, Exception)
+
+
+def test_a_back_end_that_is_not_installed_is_one_line_that_says_how_to(monkeypatch):
+    def factory() -> None:
+        with from_extra("acme"):
+            importlib.import_module("no_such_module_at_all")
+
+    monkeypatch.setitem(OURS, "tracer-acme", factory)
+    assert refusal(name="tracer-acme") == (
+        "tracer.name: \"tracer-acme\": no_such_module_at_all is not installed: pip install 'bext-tracer[acme]'"
+    )
 
 
 def test_what_must_stop_the_program_stops_it(package):
