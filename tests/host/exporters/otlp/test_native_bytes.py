@@ -239,6 +239,14 @@ def test_requests_cut_by_size_have_every_span_once_in_order(as_batch: Callable[[
     assert all(len(request.data) <= at_most or request.spans == 1 for request in requests)
 
 
+def test_a_request_that_protobuf_cannot_hold_is_refused():
+    batch, too_large = batch_of(SpanStart("a"), SpanStart("b")), bytes(2**31)  # zeros that take no memory until they are read
+    with pytest.raises(OverflowError, match="2 GiB"):
+        encode_range(batch, 0, 2, too_large)
+    requests = list(encode_cut(batch, 0, 2, too_large, 1000))
+    assert [(request.start, request.stop, request.spans, request.unencodable) for request in requests] == [(0, 1, 0, 1), (1, 2, 0, 1)]
+
+
 def test_threads_encode_the_same_batch_at_once():
     batch = batch_of(*[SpanStart("s", attributes={"k": number}, scope_name=str(number % 7)) for number in range(500)])
     expected, found = encode_range(batch, 0, 500, RESOURCE), []
