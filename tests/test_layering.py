@@ -20,7 +20,7 @@ LEAVES = {
     "bext_host.settings",
     "bext_host.version",
 }
-SPAN_RECORD = {"bext_host.recorder.span", "bext_host.recorder.exporter"}
+SPAN_RECORD = {"bext_host.recorder.span", "bext_host.recorder.exporter", "bext_host.recorder.native_batch"}
 
 MAY_IMPORT = {
     "bext_abi": set(),
@@ -56,7 +56,7 @@ THIRD_PARTIES = {
     "rich": {"bext_host.cli", "bext_host.exporters"},
     "_cffi_backend": {"bext_host.boundary.define", "bext_host.runtime.epoch"},
     "cffi": {"bext_host.boundary"},
-    "opentelemetry": {"bext_host.bench"},
+    "opentelemetry": {"bext_host.bench", "bext_host.exporters.otlp.reference"},
     "extism": {"bext_host.bench"},
     "tomllib": {"bext_host.runtime.config"},  # the standard library's from Python 3.11 on
     "tomli": {"bext_host.runtime.config"},

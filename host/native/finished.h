@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #define BEXT_FINISHED_FIELDS 18
+#define BEXT_FINISHED_SCOPE_NAME 7
 
 /* Memory that several finished spans share; it goes with the last of them. */
 typedef struct bext_chunk bext_chunk;

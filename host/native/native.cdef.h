@@ -77,6 +77,12 @@ typedef struct { uint64_t count; uint64_t payload_bytes; bext_finished *spans[];
 bext_batch *bext_batch_cut(bext_waiting *from, uint64_t at_most_spans, uint64_t at_most_bytes);
 void bext_batch_free(bext_batch *batch);
 
+typedef struct { uint8_t *bytes; size_t used; ...; } bext_proto;
+void bext_proto_free(bext_proto *out);
+enum bext_proto_error { BEXT_PROTO_NO_MEMORY, BEXT_PROTO_TOO_LARGE, ... };
+int bext_otlp_encode(const bext_batch *batch, uint64_t from, uint64_t to, const uint8_t *resource, size_t resource_length, bext_proto *out,
+                     uint64_t *refused);
+
 typedef struct bext_recorder bext_recorder;
 typedef struct { bool is_always; uint64_t below; } bext_sampler;
 typedef struct { uint64_t started; uint64_t ended; uint64_t unsampled; uint64_t dropped[17]; } bext_recorder_counters;

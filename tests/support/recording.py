@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bext_abi import AttrValue, SpanEvent, SpanHandle, SpanKind, SpanLink, SpanStart, SpanStatus, StatusCode
@@ -90,6 +90,31 @@ class BatchExporter:
 
     def shutdown(self, deadline: float) -> None:
         self.shutdowns += 1
+
+
+class KeepingExporter:
+    """Keeps the batches as they came, unread: those of a recorder in C are no objects yet."""
+
+    name = "keeping"
+
+    def __init__(self) -> None:
+        self.batches: list[Sequence[FinishedSpan]] = []
+
+    def export(self, batch: Sequence[FinishedSpan], deadline: float) -> None:
+        self.batches.append(batch)
+
+    def shutdown(self, deadline: float) -> None:
+        """Nothing is held back."""
+
+
+def recorded_batch(record: Callable[[SpanRecorder], object], **options: Any) -> Sequence[FinishedSpan]:
+    """What a recorder hands over in one batch after `record(recorder)`."""
+    exporter = KeepingExporter()
+    with SpanRecorder(exporter, sampler="always_on", **options) as recorder:
+        record(recorder)
+        recorder.flush()
+    (batch,) = exporter.batches
+    return batch
 
 
 def assert_well_formed(span: FinishedSpan) -> None:
