@@ -9,6 +9,8 @@ import threading
 import time
 from typing import Any
 
+from bext_host.exporters.stdout import FORMATS
+
 from . import run_options
 from .failure import INTERRUPTED, fail
 from .run_session import Session
@@ -51,7 +53,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--event", metavar="JSON|@FILE", help="the hook's argument as JSON; an array where it takes several")
     parser.add_argument("--repeat", type=run_options.count, default=1, metavar="N", help="run the hook N times (default: 1)")
     parser.add_argument("--traceparent", type=run_options.traceparent, metavar="TP", help="a W3C traceparent whose trace is continued")
-    parser.add_argument("--format", choices=("tree", "json"), help="how traces are printed (default: tree, or as the configuration says)")
+    parser.add_argument("--format", choices=FORMATS, help="how traces are printed (default: tree, or as the configuration says)")
     _add_limits(parser)
     parser.set_defaults(run=run)
 

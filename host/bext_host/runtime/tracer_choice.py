@@ -10,10 +10,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from bext_abi import TracerPlugin
-from bext_host.exporters import StdoutExporter
+from bext_host.exporters import FileExporter, StdoutExporter
+from bext_host.exporters.file import DEFAULT_BYTES, DEFAULT_FILES
+from bext_host.exporters.stdout import StdoutFormat
 from bext_host.recorder import Sampler, SpanExporter, SpanRecorder
 from bext_host.recorder.sampler import sampler_named
 
@@ -27,11 +29,17 @@ TracerFactory: TypeAlias = Callable[..., Any]
 """Takes the options of `[tracer.options]`, gives a SpanExporter or a TracerPlugin."""
 
 
-def _stdout(*, format: Literal["tree", "json"] = "tree") -> SpanExporter:
+def _stdout(*, format: StdoutFormat = "tree") -> SpanExporter:
     return StdoutExporter(format)
 
 
-_OURS: Final[dict[str, TracerFactory]] = {"tracer-stdout": _stdout}
+def _file(*, path: str, max_bytes: int = DEFAULT_BYTES, max_files: int = DEFAULT_FILES) -> SpanExporter:
+    if not isinstance(path, str) or not path:
+        raise ValueError(f"path must be the name of a file, not {path!r}")
+    return FileExporter(path, max_bytes=max_bytes, max_files=max_files)
+
+
+_OURS: Final[dict[str, TracerFactory]] = {"tracer-file": _file, "tracer-stdout": _stdout}
 
 
 def tracer_of(config: HostConfig) -> TracerPlugin:
