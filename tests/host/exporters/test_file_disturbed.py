@@ -86,6 +86,19 @@ def test_a_file_that_was_taken_away_is_made_anew(path, how):
     assert how != "moved" or ids(path.with_name("old")) == [1]
 
 
+def test_a_file_that_is_moved_between_the_opening_and_the_lock_gets_no_line(path, monkeypatch):
+    exporter, moved, lock = FileExporter(path), path.with_name("moved"), fcntl.flock
+
+    def lock_late(descriptor: int, operation: int) -> None:
+        if not moved.exists():
+            path.rename(moved)
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock_late)
+    export(exporter, span(1))
+    assert (ids(path), ids(moved)) == ([1], [])
+
+
 def test_a_line_that_another_process_left_half_written_does_not_spoil_the_next(path):
     exporter = FileExporter(path)
     with path.open("w") as file:
@@ -210,13 +223,32 @@ def test_a_forked_child_writes_beside_its_parent(path):
     assert sorted(ids(path)) == [*range(1, 102), *range(1002, 1102)]
 
 
+def test_a_copy_of_the_descriptor_does_not_keep_the_lock(path, monkeypatch):
+    """As a process has that was forked without Python's hooks, and has not yet started its program."""
+    exporter, write, copies = FileExporter(path), os.write, []
+
+    def copy_first(descriptor: int, data: bytes) -> int:
+        copies.append(os.dup(descriptor))
+        return write(descriptor, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", copy_first)
+        export(exporter, span(1))
+    exporter.export([span(2)], deadline(1))
+    os.close(copies[0])
+    assert ids(path) == [1, 2]
+
+
 def test_a_child_that_is_forked_in_the_middle_of_a_line_does_not_keep_the_lock(path):
     code = (
-        "write, pids = os.write, []\n"
+        "write, pids, (told, tell) = os.write, [], os.pipe()\n"
         "def fork_first(descriptor, data):\n"
         "    os.write = write\n"
         "    child = os.fork()\n"
         "    if child == 0:\n"
+        "        try: os.fstat(descriptor)\n"
+        "        except OSError: write(tell, b'not open in the child')\n"
+        "        else: write(tell, b'open in the child')\n"
         "        time.sleep(60)\n"
         "        os._exit(0)\n"
         "    pids.append(child)\n"
@@ -224,11 +256,13 @@ def test_a_child_that_is_forked_in_the_middle_of_a_line_does_not_keep_the_lock(p
         "os.write = fork_first\n"
         "exporter.export([span(1)], deadline)\n"
         "exporter.export([span(2)], time.monotonic() + 1)\n"
+        "print(os.read(told, 100).decode())\n"
         "os.kill(pids[0], signal.SIGKILL)\n"
         "os.waitpid(pids[0], 0)\n"
     )
     result = in_child(code, path)
     assert result.returncode == 0, result.stderr
+    assert result.stdout == "not open in the child\n"
     assert ids(path) == [1, 2]
 
 
