@@ -21,7 +21,7 @@ PROMISED = {
     "bext_host": {
         "TracerBridge", "TracerScope", "PluginHost", "Plugin", "SpanRecorder", "FinishedSpan", "Limits", "check_module", "engine",
     },
-    "bext_host.exporters": {"MemoryExporter", "StdoutExporter"},
+    "bext_host.exporters": {"FileExporter", "MemoryExporter", "StdoutExporter"},
 }  # fmt: skip
 TREE_LINE = re.compile(r"([\u2502\u251c\u2514\u2500 ]*)(\w+)(?: \(([\w, ]+)\))?(?:  .*)?")
 

@@ -111,12 +111,26 @@ def test_json_spans_agree_in_parents_ids_times_and_attributes():
     assert spans["on_request_complete"]["attributes"]["bext.plugin.outcome"] == "ok"
 
 
+def test_a_run_can_print_requests_of_otlp():
+    result = run_command("run", REQUEST_TRACE, "--format", "otlp-json", "--repeat", "2")
+    assert (result.returncode, result.stderr) == (0, "")
+    requests = [strict(line)["resourceSpans"] for line in result.stdout.splitlines()]
+    spans = [span for (request,) in requests for scope in request["scopeSpans"] for span in scope["spans"]]
+    assert sorted(span["name"] for span in spans)[-2:] == ["render", "render"]
+    assert len(spans) == 10
+
+
 def test_nothing_is_coloured_on_a_pipe():
-    for arguments in ((REQUEST_TRACE,), (FIXTURES / "error_status.wasm",), (REQUEST_TRACE, "--format", "json")):
+    for arguments in (
+        (REQUEST_TRACE,),
+        (FIXTURES / "error_status.wasm",),
+        (REQUEST_TRACE, "--format", "json"),
+        (REQUEST_TRACE, "--format", "otlp-json"),
+    ):
         assert "\x1b" not in run_command("run", *arguments, env={"TERM": "xterm-256color"}).stdout
 
 
-@pytest.mark.parametrize("form", ["tree", "json"])
+@pytest.mark.parametrize("form", ["tree", "json", "otlp-json"])
 def test_what_a_guest_named_is_escaped(form):
     result = run_command("run", FIXTURES / "hostile_names.wasm", "--format", form)
     assert result.returncode == 0

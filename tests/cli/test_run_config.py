@@ -134,7 +134,14 @@ def test_only_plugins_that_export_the_hook_are_called(site):
 
 @pytest.mark.parametrize(
     ("configured", "option", "form"),
-    [("", (), "tree"), ("json", (), "json"), ("json", ("--format", "tree"), "tree"), ("tree", ("--format", "json"), "json")],
+    [
+        ("", (), "tree"),
+        ("json", (), "json"),
+        ("json", ("--format", "tree"), "tree"),
+        ("tree", ("--format", "json"), "json"),
+        ("otlp-json", (), "otlp-json"),
+        ("json", ("--format", "otlp-json"), "otlp-json"),
+    ],
 )
 def test_the_format_is_the_files_unless_the_command_line_says_another(site, configured, option, form):
     site.add("one", RELOADS)
@@ -142,7 +149,7 @@ def test_the_format_is_the_files_unless_the_command_line_says_another(site, conf
         site.append(f'[tracer.options]\nformat = "{configured}"')
     result = site.run("--hook", "on_reload", *option)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith("trace " if form == "tree" else '{"trace_id"')
+    assert result.stdout.startswith({"tree": "trace ", "json": '{"trace_id"', "otlp-json": '{"resourceSpans"'}[form])
 
 
 def test_a_tracer_without_a_format_is_given_none(site):

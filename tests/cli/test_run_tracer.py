@@ -132,7 +132,7 @@ def test_a_whole_tracer_and_the_files_sampler_are_told(package, site):
         (("--tracer", "tracer-fails"), '--tracer: "tracer-fails": the endpoint \\x1b[1mrefused at once'),
         (("--tracer", "tracer-fails", "--format", "json"), "--format: the tracer is tracer-fails, only tracer-stdout has a format"),
         (("--format", "json", "-o", "format=tree"), "--format: -o format says it, too; give one of them"),
-        (("-o", "format=xml"), '-o format: expected tree or json, found "xml"'),
+        (("-o", "format=xml"), '-o format: expected tree or json or otlp-json, found "xml"'),
     ],
 )
 def test_what_the_command_line_says_is_blamed_on_it(package, module, site, arguments, message):

@@ -36,7 +36,7 @@ def test_ours_are_listed_without_any_package():
     lines = run_command("tracers").stdout.splitlines()
     at = lines.index(OURS)
     assert lines[at + 1].startswith("  Prints traces")
-    assert lines[at + 2].split()[:2] == ["-o", "format=tree|json"]
+    assert lines[at + 2].split()[:2] == ["-o", "format=tree|json|otlp-json"]
 
 
 def test_a_packages_tracer_is_listed_with_where_it_comes_from_and_its_options(package):

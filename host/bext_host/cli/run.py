@@ -9,6 +9,8 @@ import threading
 import time
 from typing import Any
 
+from bext_host.exporters.stdout import FORMATS
+
 from . import run_options
 from .failure import INTERRUPTED, fail
 from .run_session import Session
@@ -75,7 +77,7 @@ def _add_tracer(parser: argparse.ArgumentParser) -> None:
         help="an option of the tracer; may be given again, the last value of a key counts",
     )
     tracer.add_argument(
-        "--format", choices=("tree", "json"), help="how tracer-stdout prints: -o format=... (default: tree, or as the configuration says)"
+        "--format", choices=FORMATS, help="how tracer-stdout prints: -o format=... (default: tree, or as the configuration says)"
     )
 
 

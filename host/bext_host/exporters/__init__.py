@@ -2,7 +2,8 @@
 
 from bext_host.recorder.exporter import SpanExporter
 
+from .file import FileExporter
 from .memory import MemoryExporter
 from .stdout import StdoutExporter
 
-__all__ = ["MemoryExporter", "SpanExporter", "StdoutExporter"]
+__all__ = ["FileExporter", "MemoryExporter", "SpanExporter", "StdoutExporter"]

@@ -1,23 +1,31 @@
-"""StdoutExporter: shows finished spans on a stream, as a tree for people or as JSON lines for programs."""
+"""StdoutExporter: shows finished spans on a stream, as a tree for people or as lines of JSON for programs."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, Protocol, TextIO
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, Literal, Protocol, TextIO, TypeAlias, get_args
 
+from bext_abi import AttrValue
 from bext_host.recorder.span import FinishedSpan
 
 from .assembly import TraceAssembler, TraceTree
 from .json_lines import span_to_line
+from .otlp_json import DEFAULT_RESOURCE, request_to_line
+
+StdoutFormat: TypeAlias = Literal["tree", "json", "otlp-json"]
+
+FORMATS: Final[tuple[StdoutFormat, ...]] = get_args(StdoutFormat)
+"""How spans can be shown."""
 
 
 class StdoutExporter:
     """Writes finished spans to `stream`; without one to `sys.stdout` as it is at the time of writing.
 
     With format "tree" a trace is printed as a whole once its topmost span of this process has ended; what is still incomplete comes
-    at `shutdown`. With format "json" every span is one line, written when it has finished. Another format raises ValueError.
+    at `shutdown`. With format "json" every span is one line, written when it has finished. With "otlp-json" every batch is one line, an
+    OTLP request that names the `resource` (by default an unknown service); the other formats show none. Another format raises ValueError.
 
     It colours for terminals only, and respects NO_COLOR. On a terminal no line of a tree is longer than the terminal is wide, and what
     does not fit ends in an ellipsis; elsewhere a tree is laid out for 100 columns and nothing is cut. Nothing that a guest
@@ -29,11 +37,11 @@ class StdoutExporter:
 
     name = "stdout"
 
-    def __init__(self, format: Literal["tree", "json"] = "tree", stream: TextIO | None = None) -> None:
-        if format not in ("tree", "json"):
-            raise ValueError(f'format must be "tree" or "json", not {format!r}')
+    def __init__(
+        self, format: StdoutFormat = "tree", stream: TextIO | None = None, *, resource: Mapping[str, AttrValue] | None = None
+    ) -> None:
         self._stream = stream
-        self._format: _Format = _Tree() if format == "tree" else _JsonLines()
+        self._format = _format_of(format, DEFAULT_RESOURCE if resource is None else resource)
 
     def export(self, batch: Sequence[FinishedSpan], deadline: float) -> None:
         """Write what the batch makes ready to be shown."""
@@ -58,11 +66,34 @@ class _Format(Protocol):
     def rest(self, stream: TextIO) -> Iterable[str]: ...
 
 
+def _format_of(name: StdoutFormat, resource: Mapping[str, AttrValue]) -> _Format:
+    if name == "tree":
+        return _Tree()
+    if name == "json":
+        return _JsonLines()
+    if name == "otlp-json":
+        return _OtlpJson(resource)
+    raise ValueError(f'format must be "tree", "json" or "otlp-json", not {name!r}')
+
+
 class _JsonLines:
     """Holds nothing back. A batch is one piece, so that lines of other writers come between batches, not within."""
 
     def ready(self, batch: Sequence[FinishedSpan], stream: TextIO) -> Iterable[str]:
         return ["".join(map(span_to_line, batch))] if batch else []
+
+    def rest(self, stream: TextIO) -> Iterable[str]:
+        return []
+
+
+class _OtlpJson:
+    """Holds nothing back. A batch is one line, as in a file."""
+
+    def __init__(self, resource: Mapping[str, AttrValue]) -> None:
+        self._resource = dict(resource)
+
+    def ready(self, batch: Sequence[FinishedSpan], stream: TextIO) -> Iterable[str]:
+        return [request_to_line(batch, self._resource)] if batch else []
 
     def rest(self, stream: TextIO) -> Iterable[str]:
         return []

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from bext_host.exporters import StdoutExporter
+from bext_host.exporters import FileExporter, StdoutExporter
+from bext_host.exporters.file import DEFAULT_BYTES, DEFAULT_FILES
+from bext_host.exporters.stdout import StdoutFormat
 from bext_host.recorder import SpanExporter
 
 TracerFactory: TypeAlias = Callable[..., Any]
@@ -27,12 +29,20 @@ def from_extra(extra: str) -> Iterator[None]:
         raise ModuleNotFoundError(what, name=error.name) from error
 
 
-def _stdout(*, format: Literal["tree", "json"] = "tree") -> SpanExporter:
-    """Prints traces: as trees for people, or as JSON for programs, a line for each span."""
+def _file(*, path: str, max_bytes: int = DEFAULT_BYTES, max_files: int = DEFAULT_FILES) -> SpanExporter:
+    """Writes OTLP/JSON lines to a file, which is rotated by size."""
+    if not isinstance(path, str) or not path:
+        raise ValueError(f"path must be the name of a file, not {path!r}")
+    return FileExporter(path, max_bytes=max_bytes, max_files=max_files)
+
+
+def _stdout(*, format: StdoutFormat = "tree") -> SpanExporter:
+    """Prints traces: as trees for people, or as JSON or OTLP/JSON lines for programs."""
     return StdoutExporter(format)
 
 
 OURS: Final[dict[str, TracerFactory]] = {
+    "tracer-file": _file,
     "tracer-stdout": _stdout,
 }
 """By the alphabet, a line each."""

@@ -39,7 +39,7 @@ def test_it_is_an_exporter_called_stdout() -> None:
 
 
 def test_another_format_is_refused_and_the_right_ones_are_named() -> None:
-    with pytest.raises(ValueError, match=r"""format must be "tree" or "json", not 'yaml'"""):
+    with pytest.raises(ValueError, match=r"""format must be "tree", "json" or "otlp-json", not 'yaml'"""):
         StdoutExporter("yaml")  # type: ignore[arg-type]
 
 
@@ -157,13 +157,13 @@ class BrokenPipe(io.StringIO):
         raise BrokenPipeError(32, "Broken pipe")
 
 
-@pytest.mark.parametrize("form", ["json", "tree"])
+@pytest.mark.parametrize("form", ["json", "otlp-json", "tree"])
 def test_a_broken_pipe_is_raised(form: Any) -> None:
     with pytest.raises(BrokenPipeError):
         StdoutExporter(form, BrokenPipe()).export([span(1)], LATER)
 
 
-@pytest.mark.parametrize("form", ["json", "tree"])
+@pytest.mark.parametrize("form", ["json", "otlp-json", "tree"])
 def test_shutdown_with_nothing_held_back_does_not_touch_a_closed_stream(form: Any) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     exporter = StdoutExporter(form, stream)

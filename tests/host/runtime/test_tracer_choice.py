@@ -60,6 +60,31 @@ def test_stdout_prints_json_lines_where_the_options_say_so(capsys):
     assert json.loads(capsys.readouterr().out)["name"] == "work"
 
 
+def test_stdout_prints_requests_of_otlp_where_the_options_say_so(capsys):
+    record_a_span(tracer_of(config(options={"format": "otlp-json"})))
+    assert names_in(capsys.readouterr().out) == ["work"]
+
+
+def names_in(line: str) -> list[str]:
+    return [span["name"] for one in json.loads(line)["resourceSpans"] for scope in one["scopeSpans"] for span in scope["spans"]]
+
+
+def test_spans_go_to_a_file_where_the_file_says_so(tmp_path):
+    file, traces = tmp_path / "bext.config.toml", tmp_path / "traces.jsonl"
+    options = f'[tracer.options]\npath = "{traces}"\nmax_bytes = 10\nmax_files = 2\n'
+    file.write_text(f'[tracer]\nname = "tracer-file"\n{options}')
+    tracer = tracer_of(read_config(file))
+    for _ in range(3):
+        record_a_span(tracer)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bext.config.toml", "traces.jsonl", "traces.jsonl.1"]
+    assert names_in(traces.read_text()) == ["work"]
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
+    path = str(tmp_path / "missing" / "traces.jsonl")
+    assert refusal(name="tracer-file", options={"path": path}) == f"tracer.options: [Errno 2] No such file or directory: '{path}'"
+
+
 def test_a_file_chooses_the_tracer(tmp_path, capsys):
     file = tmp_path / "bext.config.toml"
     file.write_text('[tracer]\nname = "tracer-stdout"\noptions.format = "json"\nsampler = "always_on"\n')
@@ -70,12 +95,21 @@ def test_a_file_chooses_the_tracer(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("tracer", "message"),
     [
-        ({"name": "tracer-sdtout"}, 'tracer.name: unknown tracer "tracer-sdtout", did you mean "tracer-stdout"? known: tracer-stdout'),
-        ({"name": "\x1b\n"}, 'tracer.name: unknown tracer "\\u001b\\n"; known: tracer-stdout'),
+        (
+            {"name": "tracer-sdtout"},
+            'tracer.name: unknown tracer "tracer-sdtout", did you mean "tracer-stdout"? known: tracer-file, tracer-stdout',
+        ),
+        ({"name": "\x1b\n"}, 'tracer.name: unknown tracer "\\u001b\\n"; known: tracer-file, tracer-stdout'),
         ({"options": {"formt": "json"}}, 'tracer.options.formt: unknown option, did you mean "format"? known: format'),
+        ({"name": "tracer-file"}, 'tracer.options.path: missing, "tracer-file" needs it'),
+        ({"name": "tracer-file", "options": {"path": 5}}, "tracer.options: path must be the name of a file, not 5"),
+        (
+            {"name": "tracer-file", "options": {"path": "x", "max_files": 0}},
+            "tracer.options: max_files must be a whole number of 1 or more, not 0",
+        ),
         ({"options": {"stream": "x"}}, "tracer.options.stream: unknown option; known: format"),
-        ({"options": {"format": "xml"}}, 'tracer.options: format must be "tree" or "json", not \'xml\''),
-        ({"options": {"format": ["tree"]}}, 'tracer.options: format must be "tree" or "json", not [\'tree\']'),
+        ({"options": {"format": "xml"}}, 'tracer.options: format must be "tree", "json" or "otlp-json", not \'xml\''),
+        ({"options": {"format": ["tree"]}}, 'tracer.options: format must be "tree", "json" or "otlp-json", not [\'tree\']'),
     ],
 )
 def test_what_ours_do_not_take_is_one_line(tracer, message):
@@ -163,7 +197,9 @@ def test_no_package_takes_the_place_of_ours(package, capsys):
 def test_packages_are_known_by_name(package):
     package("acme-traces", {"tracer-acme": f"{MODULE}:memory"})
     message = refusal(name="tracer-acne")
-    assert message == 'tracer.name: unknown tracer "tracer-acne", did you mean "tracer-acme"? known: tracer-acme, tracer-stdout'
+    assert (
+        message == 'tracer.name: unknown tracer "tracer-acne", did you mean "tracer-acme"? known: tracer-acme, tracer-file, tracer-stdout'
+    )
 
 
 def test_a_name_that_two_packages_offer_is_nobodys(package):
