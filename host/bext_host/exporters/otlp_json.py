@@ -1,8 +1,9 @@
 """Finished spans as OTLP's JSON encoding: one line is one whole TracesData, which is also one ExportTraceServiceRequest.
 
 Pure functions; they never write anything, and need no OpenTelemetry package. The encoding is proto3's JSON mapping with the exceptions
-of the OTLP specification: ids are hex, not base64, and enums are numbers. A field that has its default is left out; the member of a
-value's `oneof` never is. A line is plain ASCII without any control code, so it is safe on a terminal and intact in every encoding.
+of the OTLP specification: ids are hex, not base64, and enums are numbers. A field that has its default is left out, but not the member
+of a value's `oneof`, nor the values of an empty array, which some readers would miss. A line is plain ASCII without any control code, so
+it is safe on a terminal and intact in every encoding.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def _value(value: AttrValue) -> dict[str, Any]:
     if isinstance(value, float):
         return {"doubleValue": value if math.isfinite(value) else _NOT_FINITE[str(float(value))]}
     items: Iterable[AttrValue] = value
-    return {"arrayValue": _filled(values=[_value(item) for item in items])}
+    return {"arrayValue": {"values": [_value(item) for item in items]}}
 
 
 def _fixed64(number: int) -> str | None:

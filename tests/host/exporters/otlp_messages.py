@@ -48,8 +48,9 @@ def read(line: str) -> TracesData:
 
 
 def as_json(message: TracesData) -> Any:
-    """A message as protobuf's own writer would have it, with OTLP's ids."""
-    return with_ids(json_format.MessageToDict(message, use_integers_for_enums=True), to_hex)
+    """A message as protobuf's own writer would have it, with OTLP's ids, and the values of arrays even where there are none."""
+    written = json_format.MessageToJson(message, use_integers_for_enums=True, indent=None)
+    return with_ids(json.loads(written.replace('"arrayValue": {}', '"arrayValue": {"values": []}')), to_hex)
 
 
 def spans_of(lines: Iterable[str]) -> list[Span]:

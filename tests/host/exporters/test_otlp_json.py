@@ -106,7 +106,7 @@ def test_the_form_of_ids_times_and_values():
     }
     assert math.copysign(1, value_of(-0.0)["doubleValue"]) == -1
     assert value_of(True) == {"boolValue": True}
-    assert value_of(()) == {"arrayValue": {}}
+    assert value_of(()) == {"arrayValue": {"values": []}}
 
 
 def test_defaults_are_left_out_but_not_those_in_a_value():
