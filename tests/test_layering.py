@@ -58,6 +58,7 @@ THIRD_PARTIES = {
     "cffi": {"bext_host.boundary"},
     "opentelemetry": {"bext_host.bench", "bext_host.exporters.otlp.reference"},
     "extism": {"bext_host.bench"},
+    "urllib3": {"bext_host.exporters.http.connections"},
     "tomllib": {"bext_host.runtime.config"},  # the standard library's from Python 3.11 on
     "tomli": {"bext_host.runtime.config"},
 }

@@ -41,3 +41,18 @@ DATADOG_VERSION_VARIABLE: Final = "DD_VERSION"
 DATADOG_TAGS_VARIABLE: Final = "DD_TAGS"
 """Tags for every span: key:value pairs between commas, or between spaces. `service`, `env` and `version` among them count where DD_SERVICE,
 DD_ENV and DD_VERSION are not given."""
+
+OTLP_PREFIX: Final = "OTEL_EXPORTER_OTLP_"
+"""OpenTelemetry's variables for OTLP: this with `ENDPOINT` (the URL below which `/v1/traces` is, default `http://localhost:4318`),
+`HEADERS` (`name=value,...`, percent-encoded), `TIMEOUT` (milliseconds for a request with all its attempts, default 10000),
+`COMPRESSION` (`gzip` or `none`, the default), `CERTIFICATE` (a PEM file of those to trust), `CLIENT_CERTIFICATE` and `CLIENT_KEY` (PEM
+files of our own)."""
+
+OTLP_TRACES_PREFIX: Final = "OTEL_EXPORTER_OTLP_TRACES_"
+"""The same for traces alone, over those above; `ENDPOINT` is the whole URL here."""
+
+RESOURCE_ATTRIBUTES_VARIABLE: Final = "OTEL_RESOURCE_ATTRIBUTES"
+"""Attributes of this service, `key=value,...`, percent-encoded. The name is OpenTelemetry's."""
+
+SERVICE_NAME_VARIABLE: Final = "OTEL_SERVICE_NAME"
+"""The name of this service, over `service.name` in OTEL_RESOURCE_ATTRIBUTES."""

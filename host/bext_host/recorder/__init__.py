@@ -1,9 +1,19 @@
 """The recorder: the built-in TracerPlugin, which assembles spans and hands them to exporters."""
 
-from .exporter import SpanExporter
+from .exporter import SpanExporter, SpansLost
 from .recorder import SpanRecorder
 from .sampler import ALWAYS_OFF, ALWAYS_ON, Sampler, TraceIdRatio
 from .span import FinishedSpan
 from .stats import RecorderStats
 
-__all__ = ["ALWAYS_OFF", "ALWAYS_ON", "FinishedSpan", "RecorderStats", "Sampler", "SpanExporter", "SpanRecorder", "TraceIdRatio"]
+__all__ = [
+    "ALWAYS_OFF",
+    "ALWAYS_ON",
+    "FinishedSpan",
+    "RecorderStats",
+    "Sampler",
+    "SpanExporter",
+    "SpanRecorder",
+    "SpansLost",
+    "TraceIdRatio",
+]

@@ -25,7 +25,7 @@ from bext_host.limits import Limits
 from bext_host.logs import log_safely
 
 from .core import RecorderCore
-from .exporter import SpanExporter
+from .exporter import SpanExporter, SpansLost
 from .exporting import Exporting
 from .ids import new_trace_id
 from .intake import Drops, checked_handle, clean_attributes, clean_count, clean_event, clean_start, clean_status, clean_time
@@ -278,11 +278,13 @@ class SpanRecorder:
         return lost
 
     def _batch_done(self, exporter: str, spans: int, error: BaseException | None) -> None:
-        if error is not None:
-            self._core.count_drop(DropReason.EXPORT_FAILED, spans)
-            return
-        with self._exported_lock:
-            self._exported[exporter] += spans
+        lost, unencodable = (0, 0) if error is None else _lost(spans, error)
+        for reason, count in ((DropReason.EXPORT_FAILED, lost - unencodable), (DropReason.UNENCODABLE, unencodable)):
+            if count:
+                self._core.count_drop(reason, count)
+        if lost < spans:
+            with self._exported_lock:
+                self._exported[exporter] += spans - lost
 
     def __enter__(self) -> SpanRecorder:
         return self
@@ -294,6 +296,14 @@ class SpanRecorder:
             if error is None:
                 raise
             log_safely(logger, logging.ERROR, "flush failed: %s", failed)  # what is under way matters more
+
+
+def _lost(spans: int, error: BaseException) -> tuple[int, int]:
+    """How many spans of a batch an error cost, and how many of these could not be encoded; never more than there were."""
+    if not isinstance(error, SpansLost):
+        return spans, 0
+    lost = min(max(error.count, 0), spans)
+    return lost, min(max(error.unencodable, 0), lost)
 
 
 def _raise_failures(failures: dict[str, str]) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from bext_host.exporters import FileExporter, StdoutExporter
 from bext_host.exporters.file import DEFAULT_BYTES, DEFAULT_FILES
+from bext_host.exporters.otlp import OtlpSpanExporter
 from bext_host.exporters.stdout import StdoutFormat
 from bext_host.recorder import SpanExporter
 
@@ -36,6 +37,31 @@ def _file(*, path: str, max_bytes: int = DEFAULT_BYTES, max_files: int = DEFAULT
     return FileExporter(path, max_bytes=max_bytes, max_files=max_files)
 
 
+def _otlp(
+    *,
+    endpoint: str | None = None,
+    headers: dict[str, str] | None = None,
+    timeout_seconds: float | None = None,
+    compression: Literal["gzip", "none"] | None = None,
+    certificate: str | None = None,
+    client_certificate: str | None = None,
+    client_key: str | None = None,
+    service_name: str | None = None,
+) -> SpanExporter:
+    """Sends spans to an OTLP receiver over HTTP, as protobuf. What is not given here, the OTEL_ variables say."""
+    with from_extra("otlp"):
+        return OtlpSpanExporter(
+            resource={} if service_name is None else {"service.name": service_name},
+            endpoint=endpoint,
+            headers=headers,
+            timeout_seconds=timeout_seconds,
+            compression=compression,
+            certificate=certificate,
+            client_certificate=client_certificate,
+            client_key=client_key,
+        )
+
+
 def _stdout(*, format: StdoutFormat = "tree") -> SpanExporter:
     """Prints traces: as trees for people, or as JSON or OTLP/JSON lines for programs."""
     return StdoutExporter(format)
@@ -43,6 +69,7 @@ def _stdout(*, format: StdoutFormat = "tree") -> SpanExporter:
 
 OURS: Final[dict[str, TracerFactory]] = {
     "tracer-file": _file,
+    "tracer-otlp": _otlp,
     "tracer-stdout": _stdout,
 }
 """By the alphabet, a line each."""

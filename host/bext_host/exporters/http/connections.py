@@ -1,0 +1,179 @@
+"""urllib3, as the sender uses it: one pool to one host, no retries and no redirects of its own, and every answer bounded in time and size.
+
+The only module that imports urllib3. It is imported when a sender is made, never with `bext_host`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from bext_abi import BextTracerError
+
+from .address import Address
+from .answer import Answer
+
+
+class NoAnswer(BextTracerError):
+    """A request without a whole answer. `is_final` where trying again would be no use, `is_late` where time ran out."""
+
+    def __init__(self, what: str, *, is_final: bool = False, is_late: bool = False) -> None:
+        super().__init__(what)
+        self.is_late = is_late
+        self.is_final = is_final
+
+
+class Connections:
+    """A kept-alive connection to one receiver."""
+
+    def __init__(self, address: Address, tls: ssl.SSLContext | None, body_bytes: int) -> None:
+        self._target = address.target
+        self._body_bytes = body_bytes
+        self._pool: Any
+        if address.scheme == "https":
+            self._pool = urllib3.HTTPSConnectionPool(address.host, address.port, maxsize=1, ssl_context=tls)
+            self._pool.ConnectionCls = _TimedHttpsConnection
+        else:
+            self._pool = urllib3.HTTPConnectionPool(address.host, address.port, maxsize=1)
+            self._pool.ConnectionCls = _TimedHttpConnection
+
+    def post(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
+        """One request and its whole answer within `seconds`. Raises NoAnswer."""
+        try:
+            response = self._pool.urlopen(
+                "POST",
+                self._target,
+                body=body,
+                headers=headers,
+                timeout=urllib3.Timeout(total=seconds),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            return self._read(response)
+        except (HTTPError, http.client.HTTPException, OSError) as error:
+            raise _no_answer(error) from error
+
+    def _read(self, response: Any) -> Answer:
+        """The answer with its body up to the bound. The connection is kept where the body ended there."""
+        try:
+            body = self._read_body(response)
+        except BaseException:
+            response.close()
+            raise
+        if len(body) > self._body_bytes:
+            response.close()
+        else:
+            response.release_conn()
+        return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, body[: self._body_bytes])
+
+    def _read_body(self, response: Any) -> bytes:
+        """Up to one byte more than the bound. It takes a read that finds nothing to know that the body is whole."""
+        body = bytearray()
+        while len(body) <= self._body_bytes and (part := response.read(self._body_bytes + 1 - len(body))):
+            body += part
+        return bytes(body)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._pool.close()
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads a socket until a time, however little comes at once: the timeout of a socket starts anew with each byte."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        timeout = sock.gettimeout()
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._socket = sock
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what comes first. Raises TimeoutError."""
+        if self._deadline is not None:
+            left = self._deadline - time.monotonic()
+            if left <= 0.0:
+                raise TimeoutError("timed out")
+            if self._socket.fileno() >= 0:
+                self._socket.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    """An answer that is read until the time that the socket's timeout meant when it was asked for."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_TimedReader(sock))
+
+
+class _TimedHttpConnection(HTTPConnection):
+    response_class = _TimedResponse
+
+
+class _TimedHttpsConnection(HTTPSConnection):
+    response_class = _TimedResponse
+
+
+def _no_answer(error: BaseException) -> NoAnswer:
+    """What went wrong, in words that do not depend on urllib3's."""
+    cause = _innermost(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return NoAnswer(f"its certificate is not trusted ({cause.verify_message})", is_final=True)
+    if isinstance(cause, TimeoutError) and cause.errno is None:  # ours, and not the system's ETIMEDOUT
+        return NoAnswer(_LATE, is_late=True)
+    words = next((words for kinds, words in _WORDS if isinstance(error, kinds)), "{}")
+    return NoAnswer(words.format(_reason(cause)), is_late=words == _LATE)
+
+
+_LATE: Final = "no answer in time"
+
+
+_WORDS: Final[tuple[tuple[tuple[type[BaseException], ...], str], ...]] = (
+    ((NameResolutionError,), "its name cannot be resolved"),
+    ((NewConnectionError,), "cannot connect ({})"),
+    ((ConnectTimeoutError, ReadTimeoutError, TimeoutError), _LATE),
+    ((SSLError,), "TLS failed ({})"),
+    ((ProtocolError,), "the connection ended before the answer did ({})"),
+)
+"""In this order: a NameResolutionError is a NewConnectionError, which is a timeout in some versions."""
+
+
+def _innermost(error: BaseException) -> BaseException:
+    seen = error
+    while (cause := seen.__cause__ or seen.__context__) is not None:
+        seen = cause
+    return seen
+
+
+def _reason(error: BaseException) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text or type(error).__name__

@@ -1,0 +1,20 @@
+"""Headers that somebody gives: checked when a sender is made, so that none fails while spans are sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+def checked_headers(given: Mapping[str, str]) -> dict[str, str]:
+    """The headers with lower-case names. Raises ValueError that names the header, never with its value, which may be a key."""
+    for name, value in given.items():
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a header")
+        if not _VALUE.fullmatch(value):
+            raise ValueError(f"the value of the header {name!r} has characters that no header may have")
+    return {name.lower(): value for name, value in given.items()}

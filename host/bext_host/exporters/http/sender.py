@@ -1,0 +1,139 @@
+"""HttpSender: posts bodies to one URL, again where that may help, and never for longer than it may take."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from bext_host.escape import escape
+from bext_host.version import version
+
+from .address import Address
+from .answer import Answer, SendFailed, shown_message, status_words, text_message
+from .headers import checked_headers
+from .retry import RETRYABLE, BackOff, retry_after_seconds
+from .tls import TlsFiles
+
+if TYPE_CHECKING:
+    from .connections import Connections
+
+ANSWER_BYTES: Final = 64 * 1024
+"""How much of an answer's body is read."""
+
+
+class HttpSender:
+    """Posts bodies to `url` through a kept-alive connection.
+
+    `timeout_seconds` bounds one `send` with all its attempts. `compress` sends it gzipped. `message_of` takes a receiver's message out
+    of an answer that is no success; default: the body as text. For one thread at a time, but `close`, which any thread may call. A forked
+    child connects anew. Raises ValueError for an address, a header, a time or a file that cannot be right, and ImportError that says what
+    to install where urllib3 is missing.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 10.0,
+        *,
+        compress: bool = False,
+        tls: TlsFiles | None = None,
+        back_off: BackOff | None = None,
+        message_of: Callable[[Answer], str] = text_message,
+    ) -> None:
+        if not 0.0 < timeout_seconds < threading.TIMEOUT_MAX:
+            raise ValueError(f"timeout_seconds must be above 0, not {timeout_seconds}")
+        self._address = Address.of(url)
+        self._headers = _all_headers(headers or {}, compress)
+        self._timeout_seconds = timeout_seconds
+        self._compress = compress
+        self._tls = (tls or TlsFiles()).context() if self._address.scheme == "https" else None
+        self._back_off = back_off or BackOff()
+        self._message_of = message_of
+        self._make_connections = _connections_class()
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._process = os.getpid()
+        self._closed = threading.Event()
+        self._connections: Connections = self._make_connections(self._address, self._tls, ANSWER_BYTES)
+
+    @property
+    def address(self) -> str:
+        """Where it sends, without the query, safe to show."""
+        return self._address.shown
+
+    def send(self, body: bytes, deadline: float) -> Answer:
+        """Post a body until it is taken or `deadline`, a time of `time.monotonic()`. Raises SendFailed for everything but a success."""
+        if self._process != os.getpid():
+            self._start_anew()  # the parent's connection is the parent's
+        latest = min(deadline, time.monotonic() + self._timeout_seconds)
+        payload = gzip.compress(body, compresslevel=6, mtime=0) if self._compress else body
+        attempts = 0
+        last: SendFailed | None = None
+        while (left := latest - time.monotonic()) > 0.0 and not self._closed.is_set():
+            attempts += 1
+            result = self._attempt(payload, left, attempts, last)
+            if isinstance(result, Answer):
+                return result
+            last, wait = result
+            if wait is None or time.monotonic() + wait >= latest:
+                raise last
+            self._closed.wait(wait)
+        raise last or self._failed("closed" if self._closed.is_set() else "no time left to send", attempts)
+
+    def close(self) -> None:
+        """Interrupt a wait, and let go of the connection. What is sent afterwards fails."""
+        self._closed.set()
+        if self._process == os.getpid():
+            self._connections.close()
+
+    def _attempt(self, payload: bytes, seconds: float, attempts: int, last: SendFailed | None) -> Answer | tuple[SendFailed, float | None]:
+        """The answer if it is a success, else what failed, and the wait before the next attempt where one may help."""
+        from .connections import NoAnswer  # noqa: PLC0415  # it imports urllib3
+
+        try:
+            answer = replace(self._connections.post(payload, self._headers, seconds), attempts=attempts)
+        except NoAnswer as error:
+            what = escape(str(error))
+            if error.is_late and last is not None:  # the little time that was left hides what the trouble is
+                return self._failed(f"{last.what}, then {what}", attempts, last.answer), None
+            return self._failed(what, attempts), None if error.is_final else self._back_off.seconds(attempts)
+        if answer.is_success:
+            return answer
+        failed = self._refused(answer)
+        if answer.status not in RETRYABLE:
+            return failed, None
+        asked = retry_after_seconds(answer.headers.get("retry-after"))
+        return failed, self._back_off.seconds(attempts) if asked is None else asked
+
+    def _failed(self, what: str, attempts: int, answer: Answer | None = None) -> SendFailed:
+        return SendFailed(self._address.shown, what, attempts, answer)
+
+    def _refused(self, answer: Answer) -> SendFailed:
+        what = status_words(answer.status)
+        if 300 <= answer.status < 400:
+            what += " (redirects are not followed)"
+        message = shown_message(self._message_of(answer))
+        return self._failed(f"{what}: {message}" if message else what, answer.attempts, answer)
+
+
+def _connections_class() -> type[Connections]:
+    try:
+        from .connections import Connections  # noqa: PLC0415  # urllib3 is an extra
+    except ImportError as error:
+        raise ImportError(f"sending over HTTP needs urllib3 2 or later: pip install 'bext-tracer[otlp]' ({error})") from error
+    return Connections
+
+
+def _all_headers(given: Mapping[str, str], compress: bool) -> dict[str, str]:
+    """Ours and the given ones, which win."""
+    headers = {"user-agent": f"bext-tracer/{version()}", **checked_headers(given)}
+    if compress:
+        headers["content-encoding"] = "gzip"
+    return headers
