@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = {"bext_abi": ROOT / "abi" / "bext_abi", "bext_host": ROOT / "host" / "bext_host"}
 
 LEAVES = {
+    "bext_host.distinct",
     "bext_host.escape",
     "bext_host.extension",
     "bext_host.limits",
@@ -24,6 +25,7 @@ SPAN_RECORD = {"bext_host.recorder.span", "bext_host.recorder.exporter", "bext_h
 
 MAY_IMPORT = {
     "bext_abi": set(),
+    "bext_host.distinct": set(),
     "bext_host.escape": set(),
     "bext_host.extension": {"bext_abi", "bext_host.settings"},
     "bext_host.settings": set(),
@@ -35,8 +37,15 @@ MAY_IMPORT = {
     "bext_host.boundary": {"bext_abi", *LEAVES},
     "bext_host.recorder": {"bext_abi", *LEAVES},
     "bext_host.exporters": {"bext_abi", *LEAVES, *SPAN_RECORD},
-    "bext_host.tracers": {"bext_abi", *LEAVES},
-    "bext_host.runtime": {"bext_abi", "bext_host.boundary", "bext_host.recorder", "bext_host.exporters", *LEAVES},
+    "bext_host.tracers": {"bext_abi", "bext_host.boundary.contained", *LEAVES},
+    "bext_host.runtime": {
+        "bext_abi",
+        "bext_host.boundary",
+        "bext_host.recorder",
+        "bext_host.exporters",
+        "bext_host.tracers",
+        *LEAVES,
+    },
     "bext_host.bench": {"bext_abi", "bext_host.boundary", "bext_host.recorder", *LEAVES},
     "bext_host.cli": {
         "bext_abi",
@@ -45,6 +54,7 @@ MAY_IMPORT = {
         "bext_host.recorder",
         "bext_host.exporters",
         "bext_host.runtime",
+        "bext_host.tracers",
         *LEAVES,
     },
 }

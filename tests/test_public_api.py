@@ -20,6 +20,7 @@ PROMISED = {
     },
     "bext_host": {
         "TracerBridge", "TracerScope", "PluginHost", "Plugin", "SpanRecorder", "FinishedSpan", "Limits", "check_module", "engine",
+        "FanoutTracer",
     },
     "bext_host.exporters": {"FileExporter", "MemoryExporter", "StdoutExporter"},
 }  # fmt: skip

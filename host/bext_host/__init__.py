@@ -34,6 +34,7 @@ from .runtime import (
     PluginStats,
     ReentrantCall,
 )
+from .tracers import FanoutStats, FanoutTracer
 
 __all__ = [
     "AllocationFailed",
@@ -42,6 +43,8 @@ __all__ = [
     "ConfigError",
     "DeadlineExceeded",
     "EngineUnavailable",
+    "FanoutStats",
+    "FanoutTracer",
     "FinishedSpan",
     "FuelExhausted",
     "GuestEnded",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 
+from bext_host.distinct import distinct
 from bext_host.limits import Limits
 
 from .core import Batch
@@ -72,14 +73,3 @@ def _failure(worker: ExportWorker, future: Future[None]) -> str | None:
         return f"did not answer in time, {worker.waiting_spans} spans wait for it"
     error = future.exception()
     return None if error is None else f"{type(error).__name__}: {error}"
-
-
-def distinct(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind one that is taken."""
-    taken: list[str] = []
-    for name in names:
-        candidate, number = name, 2
-        while candidate in taken:
-            candidate, number = f"{name}-{number}", number + 1
-        taken.append(candidate)
-    return taken

@@ -20,6 +20,7 @@ from bext_host.escape import escape
 from bext_host.limits import Limits
 from bext_host.logs import log_safely
 from bext_host.recorder import SpanRecorder
+from bext_host.tracers import FanoutTracer
 from bext_host.version import version as product_version
 
 from .config import DEFAULT_FLUSH_SECONDS, HostConfig, PluginConfig, read_config
@@ -233,7 +234,7 @@ class PluginHost:
         )
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
-        """Close the plugins, the last loaded first, and flush the tracer, a SpanRecorder within `timeout` seconds.
+        """Close the plugins, the last loaded first, and flush the tracer, a SpanRecorder or FanoutTracer within `timeout` seconds.
 
         Raises FlushError where it could not hand over everything, ReentrantCall from inside a call of a plugin's; the host goes on then.
         """
@@ -242,7 +243,7 @@ class PluginHost:
         self._flush_loop.stop()
         self._running, self._closed = False, True
         _hosts.discard(self)
-        if isinstance(self.tracer, SpanRecorder):
+        if isinstance(self.tracer, SpanRecorder | FanoutTracer):
             finish = self.tracer.close if self._owns_tracer else self.tracer.flush
             finish(timeout)
         else:
