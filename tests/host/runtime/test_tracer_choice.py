@@ -97,9 +97,9 @@ def test_a_file_chooses_the_tracer(tmp_path, capsys):
     [
         (
             {"name": "tracer-sdtout"},
-            'tracer.name: unknown tracer "tracer-sdtout", did you mean "tracer-stdout"? known: tracer-file, tracer-stdout',
+            'tracer.name: unknown tracer "tracer-sdtout", did you mean "tracer-stdout"? known: tracer-file, tracer-otlp, tracer-stdout',
         ),
-        ({"name": "\x1b\n"}, 'tracer.name: unknown tracer "\\u001b\\n"; known: tracer-file, tracer-stdout'),
+        ({"name": "\x1b\n"}, 'tracer.name: unknown tracer "\\u001b\\n"; known: tracer-file, tracer-otlp, tracer-stdout'),
         ({"options": {"formt": "json"}}, 'tracer.options.formt: unknown option, did you mean "format"? known: format'),
         ({"name": "tracer-file"}, 'tracer.options.path: missing, "tracer-file" needs it'),
         ({"name": "tracer-file", "options": {"path": 5}}, "tracer.options: path must be the name of a file, not 5"),
@@ -198,7 +198,8 @@ def test_packages_are_known_by_name(package):
     package("acme-traces", {"tracer-acme": f"{MODULE}:memory"})
     message = refusal(name="tracer-acne")
     assert (
-        message == 'tracer.name: unknown tracer "tracer-acne", did you mean "tracer-acme"? known: tracer-acme, tracer-file, tracer-stdout'
+        message
+        == 'tracer.name: unknown tracer "tracer-acne", did you mean "tracer-acme"? known: tracer-acme, tracer-file, tracer-otlp, tracer-stdout'
     )
 
 
