@@ -46,7 +46,7 @@ MAY_IMPORT = {
         "bext_host.tracers",
         *LEAVES,
     },
-    "bext_host.bench": {"bext_abi", "bext_host.boundary", "bext_host.recorder", *LEAVES},
+    "bext_host.bench": {"bext_abi", "bext_host.boundary", "bext_host.recorder", "bext_host.exporters", *LEAVES},
     "bext_host.cli": {
         "bext_abi",
         "bext_host.bench",

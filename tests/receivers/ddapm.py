@@ -30,6 +30,7 @@ class TestAgent:
     __test__ = False
 
     port: int
+    otlp_port: int
     token: str = "bext"
 
     def send(self, path: str, body: bytes, headers: Mapping[str, str], deadline: float) -> None:
@@ -85,7 +86,7 @@ def running_test_agent(folder: Path) -> Iterator[TestAgent]:
             stderr=output,
         )
         try:
-            agent = TestAgent(port)
+            agent = TestAgent(port, otlp_http)
             _wait_until_it_answers(agent, process, log)
             agent.request("GET", f"/test/session/start?test_session_token={agent.token}")
             yield agent

@@ -10,6 +10,7 @@ from wasmtime import Engine, Linker, Module, Store
 
 from bext_abi import AttrValue, SpanEvent, SpanHandle, SpanStart, SpanStatus, TracerPlugin
 from bext_host.boundary import TracerBridge, TracerScope
+from bext_host.exporters.otlp import encode_request
 from bext_host.limits import Limits
 from bext_host.recorder import FinishedSpan, SpanRecorder
 
@@ -51,6 +52,9 @@ class Nothing:
         """Nothing."""
 
 
+RESOURCE: Final = {"service.name": "bench"}
+
+
 class Drain:
     """An exporter that counts, and lets go."""
 
@@ -65,6 +69,19 @@ class Drain:
 
     def shutdown(self, deadline: float) -> None:
         """Nothing."""
+
+
+class ToOtlp(Drain):
+    """An exporter that writes what OTLP's protobuf is, and sends it nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def export(self, batch: Sequence[FinishedSpan], deadline: float) -> None:
+        """Encode them."""
+        self.bytes += len(encode_request(batch, RESOURCE))
+        super().export(batch, deadline)
 
 
 class Guest:
@@ -106,11 +123,11 @@ class Tracing:
 class Recording:
     """A contender that records spans into SpanRecorder, from one thread or several, each with an instance of its own."""
 
-    def __init__(self, name: str, engine: str, operations: int, *, threads: int = 1) -> None:
+    def __init__(self, name: str, engine: str, operations: int, *, threads: int = 1, exporter: Drain | None = None) -> None:
         self.name = name
         self.operations = operations
         self._flush_every = FLUSH_EVERY // threads
-        self._drain = Drain()
+        self._drain = exporter or Drain()
         self._recorder = SpanRecorder(self._drain, sampler="always_on", engine=engine)
         self._guests = [Guest(self._recorder, engine) for _ in range(threads)]
         self._done = 0

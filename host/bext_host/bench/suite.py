@@ -14,7 +14,7 @@ from bext_host.version import version
 from . import held
 from .define_func import DefineFunc
 from .growth import measure_growth
-from .ours import Recording, Tracing
+from .ours import Recording, ToOtlp, Tracing
 from .peers import Extism, OpenTelemetrySdk, installed
 from .report import Report, Section
 from .rounds import Contender, Progress, measure
@@ -24,6 +24,9 @@ from .targets import (
     EXTISM,
     ONE_THREAD,
     OTEL,
+    OTEL_OTLP,
+    OTLP_NATIVE,
+    OTLP_TARGETS,
     RECORDER_NATIVE,
     RECORDER_REFERENCE,
     SPAN_TARGETS,
@@ -38,6 +41,8 @@ _QUICK_ROUNDS: Final = 7
 _QUICK_PART: Final = 4
 """A quick run does a quarter of the operations in each round."""
 
+_OTEL_ENCODER: Final = "opentelemetry-exporter-otlp-proto-common"
+_PEERS: Final = ("opentelemetry-sdk", _OTEL_ENCODER, "extism")
 _BENCH_EXTRA: Final = "pip install 'bext-tracer[bench]'"
 
 
@@ -57,6 +62,8 @@ def run_bench(*, quick: bool, progress: Progress) -> Report:
 
 def _measure_native(report: Report, part: int, progress: Progress) -> None:
     """What only the native engine is held to."""
+    measured = measure(list(_otlp_contenders(part)), report.rounds, progress)
+    report.sections.append(Section.of("a span from the guest to OTLP's protobuf bytes", "span", measured, OTLP_TARGETS))
     contenders = [Recording(name, NATIVE, 100_000 // part, threads=threads) for name, threads in ((ONE_THREAD, 1), (TWO_THREADS, 2))]
     measured = measure(contenders, report.rounds, progress)
     report.sections.append(Section.of("threads, each with an instance of its own", "span", measured, THREAD_TARGETS))
@@ -75,6 +82,12 @@ def _span_contenders(part: int) -> Iterator[Contender]:
     yield DefineFunc(DEFINE_FUNC, "spans", 1_200 // part)
     if installed("opentelemetry-sdk"):
         yield OpenTelemetrySdk(OTEL, 4_000 // part)
+
+
+def _otlp_contenders(part: int) -> Iterator[Contender]:
+    yield Recording(OTLP_NATIVE, NATIVE, 40_000 // part, exporter=ToOtlp())
+    if installed(_OTEL_ENCODER):
+        yield OpenTelemetrySdk(OTEL_OTLP, 2_000 // part, encode=True)
 
 
 def _attribute_contenders(part: int) -> Iterator[Contender]:
@@ -96,8 +109,7 @@ def _kinds_held() -> Iterator[tuple[str, str]]:
 
 
 def _versions() -> dict[str, str]:
-    names = ("wasmtime", "opentelemetry-sdk", "extism")
-    found = {name: installed(name) for name in names}
+    found = {name: installed(name) for name in ("wasmtime", *_PEERS)}
     return {
         "bext-tracer": version(),
         "Python": platform.python_version(),
@@ -108,7 +120,7 @@ def _versions() -> dict[str, str]:
 def _missing() -> Iterator[str]:
     if engine != NATIVE:
         yield f"the native engine: {engine_reason}"
-    for name in ("opentelemetry-sdk", "extism"):
+    for name in _PEERS:
         if installed(name) is None:
             yield f"{name}: not installed ({_BENCH_EXTRA})"
     if not held.can_measure():

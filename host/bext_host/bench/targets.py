@@ -12,6 +12,8 @@ TRACER_REFERENCE: Final = "Python tracer, reference"
 DEFINE_FUNC: Final = "plain define_func, unchecked"
 EXTISM: Final = "extism, bytes only"
 OTEL: Final = "OpenTelemetry SDK, batching"
+OTLP_NATIVE: Final = "SpanRecorder, native, to OTLP"
+OTEL_OTLP: Final = "OpenTelemetry SDK, to OTLP"
 ONE_THREAD: Final = "one thread"
 TWO_THREADS: Final = "two threads"
 """The contenders, as the tables name them. Python tracers are ones that do nothing."""
@@ -39,6 +41,8 @@ ATTRIBUTE_TARGETS: Final = (
     Target(DEFINE_FUNC, TRACER_NATIVE),
 )
 THREAD_TARGETS: Final = (Target(ONE_THREAD, TWO_THREADS, 1.7),)
+
+OTLP_TARGETS: Final = (Target(OTEL_OTLP, OTLP_NATIVE, 15, 30),)
 
 GROWTH_SPANS: Final = (1_000, 10_000, 100_000, 1_000_000)
 GROWTH_AT_MOST: Final = 1.25

@@ -197,10 +197,8 @@ def test_no_package_takes_the_place_of_ours(package, capsys):
 def test_packages_are_known_by_name(package):
     package("acme-traces", {"tracer-acme": f"{MODULE}:memory"})
     message = refusal(name="tracer-acne")
-    assert (
-        message
-        == 'tracer.name: unknown tracer "tracer-acne", did you mean "tracer-acme"? known: tracer-acme, tracer-file, tracer-otlp, tracer-stdout'
-    )
+    known = "tracer-acme, tracer-file, tracer-otlp, tracer-stdout"
+    assert message == f'tracer.name: unknown tracer "tracer-acne", did you mean "tracer-acme"? known: {known}'
 
 
 def test_a_name_that_two_packages_offer_is_nobodys(package):
