@@ -43,6 +43,11 @@ class TestAgent:
         """The traces of the session, as the agent understood them."""
         return self.ask(f"/test/session/traces?test_session_token={self.token}")
 
+    def otlp_requests(self) -> list[dict[str, Any]]:
+        """What came to its OTLP intake over HTTP, as it understood that: names in snake case, ids in base64."""
+        requests: list[dict[str, Any]] = TestAgent(self.otlp_port, self.otlp_port).ask("/test/session/traces")
+        return requests
+
     def failures(self) -> tuple[int, str]:
         """Status and text of what the checks found: 200 and nothing where all passed."""
         status, answer = self.request("GET", f"/test/trace_check/failures?test_session_token={self.token}")
