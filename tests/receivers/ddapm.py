@@ -25,23 +25,21 @@ WHY_NOT = "ddapm-test-agent is not installed: pip install '.[receivers]'"
 
 @dataclass(frozen=True)
 class TestAgent:
-    """A running agent; `token` is the session that everything sent to it belongs to."""
+    """A running agent."""
 
     __test__ = False
 
     port: int
     otlp_port: int
-    token: str = "bext"
 
-    def send(self, path: str, body: bytes, headers: Mapping[str, str], deadline: float) -> None:
-        """What DatadogSpanExporter takes as its `send`."""
-        status, answer = self.request("PUT", path, body, {**headers, "X-Datadog-Test-Session-Token": self.token}, deadline)
-        if status != 200:
-            raise OSError(f"the agent answered {status}: {answer[:500]!r}")
+    @property
+    def url(self) -> str:
+        """Its address as a Datadog agent."""
+        return f"http://{LOOPBACK}:{self.port}"
 
     def traces(self) -> list[list[dict[str, Any]]]:
-        """The traces of the session, as the agent understood them."""
-        return self.ask(f"/test/session/traces?test_session_token={self.token}")
+        """The traces that came, as the agent understood them."""
+        return self.ask("/test/session/traces")
 
     def otlp_requests(self) -> list[dict[str, Any]]:
         """What came to its OTLP intake over HTTP, as it understood that: names in snake case, ids in base64."""
@@ -50,7 +48,7 @@ class TestAgent:
 
     def failures(self) -> tuple[int, str]:
         """Status and text of what the checks found: 200 and nothing where all passed."""
-        status, answer = self.request("GET", f"/test/trace_check/failures?test_session_token={self.token}")
+        status, answer = self.request("GET", "/test/trace_check/failures")
         return status, answer.decode()
 
     def ask(self, path: str) -> Any:
@@ -93,7 +91,6 @@ def running_test_agent(folder: Path) -> Iterator[TestAgent]:
         try:
             agent = TestAgent(port, otlp_http)
             _wait_until_it_answers(agent, process, log)
-            agent.request("GET", f"/test/session/start?test_session_token={agent.token}")
             yield agent
         finally:
             process.terminate()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal, TypeAlias
 
 from bext_host.exporters import FileExporter, StdoutExporter
+from bext_host.exporters.datadog import DatadogSettings, DatadogSpanExporter
 from bext_host.exporters.file import DEFAULT_BYTES, DEFAULT_FILES
 from bext_host.exporters.otlp import OtlpSpanExporter
 from bext_host.exporters.stdout import StdoutFormat
@@ -28,6 +29,21 @@ def from_extra(extra: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         what = f"{error.name or 'a package'} is not installed: pip install 'bext-tracer[{extra}]'"
         raise ModuleNotFoundError(what, name=error.name) from error
+
+
+def _datadog(
+    *,
+    agent_url: str | None = None,
+    service: str | None = None,
+    env: str | None = None,
+    version: str | None = None,
+    tags: dict[str, str] | None = None,
+    timeout_seconds: float = 10.0,
+) -> SpanExporter:
+    """Sends spans to a Datadog agent. What is not given here, the DD_ variables say."""
+    settings = DatadogSettings.of(agent_url=agent_url, service=service, env=env, version=version, tags=tags)
+    with from_extra("otlp"):
+        return DatadogSpanExporter(settings, timeout_seconds=timeout_seconds)
 
 
 def _file(*, path: str, max_bytes: int = DEFAULT_BYTES, max_files: int = DEFAULT_FILES) -> SpanExporter:
@@ -68,6 +84,7 @@ def _stdout(*, format: StdoutFormat = "tree") -> SpanExporter:
 
 
 OURS: Final[dict[str, TracerFactory]] = {
+    "tracer-datadog": _datadog,
     "tracer-file": _file,
     "tracer-otlp": _otlp,
     "tracer-stdout": _stdout,

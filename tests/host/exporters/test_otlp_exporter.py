@@ -10,11 +10,11 @@ import pytest
 from bext_abi import FlushError, SpanStart
 from bext_host import SpanRecorder
 from bext_host.exporters import SpansLost
-from bext_host.exporters.http import Answer, BackOff
+from bext_host.exporters.http import SEARCH_REQUESTS, Answer, BackOff, PartialSuccess
 from bext_host.exporters.otlp import Encoded
 from bext_host.exporters.otlp import exporter as exporter_module
-from bext_host.exporters.otlp.answers import PartialSuccess, partial_success, status_message
-from bext_host.exporters.otlp.exporter import SEARCH_REQUESTS, OtlpSpanExporter
+from bext_host.exporters.otlp.answers import partial_success, status_message
+from bext_host.exporters.otlp.exporter import OtlpSpanExporter
 from host.exporters.sample_spans import span
 from support.http_receiver import Receiver, answer
 

@@ -1,7 +1,7 @@
 """Datadog: finished spans for a Datadog agent's own trace intake, PUT /v0.4/traces in msgpack."""
 
 from .encode import Payload, encode
-from .exporter import DatadogSpanExporter, Send
+from .exporter import DatadogSpanExporter
 from .settings import DatadogSettings
 
-__all__ = ["DatadogSettings", "DatadogSpanExporter", "Payload", "Send", "encode"]
+__all__ = ["DatadogSettings", "DatadogSpanExporter", "Payload", "encode"]

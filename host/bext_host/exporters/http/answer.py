@@ -29,6 +29,14 @@ class Answer:
         return 200 <= self.status < 300
 
 
+@dataclass(frozen=True, slots=True)
+class PartialSuccess:
+    """What a receiver took only in part: how many spans it refused, and why; 0 with a message is a warning."""
+
+    rejected_spans: int = 0
+    message: str = ""
+
+
 class SendFailed(BextTracerError, RuntimeError):
     """A body that was not taken. Its text is one line: the address without credentials and query, what happened, how many attempts it took.
 

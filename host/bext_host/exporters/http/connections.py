@@ -54,11 +54,11 @@ class Connections:
             self._pool = urllib3.HTTPConnectionPool(address.host, address.port, maxsize=1)
             self._pool.ConnectionCls = _TimedHttpConnection
 
-    def post(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
+    def ask(self, method: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
         """One request and its whole answer within `seconds`. Raises NoAnswer."""
         try:
             response = self._pool.urlopen(
-                "POST",
+                method,
                 self._target,
                 body=body,
                 headers=headers,

@@ -1,4 +1,4 @@
-"""HttpSender: posts bodies to one URL, again where that may help, and never for longer than it may take."""
+"""HttpSender: sends bodies to one URL, again where that may help, and never for longer than it may take."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from bext_host.escape import escape
 from bext_host.version import version
@@ -26,8 +26,13 @@ ANSWER_BYTES: Final = 64 * 1024
 """How much of an answer's body is read."""
 
 
+class _Request(NamedTuple):
+    body: bytes
+    headers: Mapping[str, str]
+
+
 class HttpSender:
-    """Posts bodies to `url` through a kept-alive connection.
+    """Sends bodies to `url` through a kept-alive connection, by POST, or PUT as `method` says.
 
     `timeout_seconds` bounds one `send` with all its attempts. `compress` sends it gzipped. `message_of` takes a receiver's message out
     of an answer that is no success; default: the body as text. For one thread at a time, but `close`, which any thread may call. A forked
@@ -41,6 +46,7 @@ class HttpSender:
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = 10.0,
         *,
+        method: Literal["POST", "PUT"] = "POST",
         compress: bool = False,
         tls: TlsFiles | None = None,
         back_off: BackOff | None = None,
@@ -51,6 +57,7 @@ class HttpSender:
         self._address = Address.of(url)
         self._headers = _all_headers(headers or {}, compress)
         self._timeout_seconds = timeout_seconds
+        self._method = method
         self._compress = compress
         self._tls = (tls or TlsFiles()).context() if self._address.scheme == "https" else None
         self._back_off = back_off or BackOff()
@@ -68,17 +75,20 @@ class HttpSender:
         """Where it sends, without the query, safe to show."""
         return self._address.shown
 
-    def send(self, body: bytes, deadline: float) -> Answer:
-        """Post a body until it is taken or `deadline`, a time of `time.monotonic()`. Raises SendFailed for everything but a success."""
+    def send(self, body: bytes, deadline: float, headers: Mapping[str, str] | None = None) -> Answer:
+        """Send a body until it is taken or `deadline`, a time of `time.monotonic()`. `headers` are this request's own, by lower-case names.
+
+        Raises SendFailed for everything but a success.
+        """
         if self._process != os.getpid():
             self._start_anew()  # the parent's connection is the parent's
         latest = min(deadline, time.monotonic() + self._timeout_seconds)
-        payload = gzip.compress(body, compresslevel=6, mtime=0) if self._compress else body
+        request = _Request(gzip.compress(body, compresslevel=6, mtime=0) if self._compress else body, {**self._headers, **(headers or {})})
         attempts = 0
         last: SendFailed | None = None
         while (left := latest - time.monotonic()) > 0.0 and not self._closed.is_set():
             attempts += 1
-            result = self._attempt(payload, left, attempts, last)
+            result = self._attempt(request, left, attempts, last)
             if isinstance(result, Answer):
                 return result
             last, wait = result
@@ -93,12 +103,14 @@ class HttpSender:
         if self._process == os.getpid():
             self._connections.close()
 
-    def _attempt(self, payload: bytes, seconds: float, attempts: int, last: SendFailed | None) -> Answer | tuple[SendFailed, float | None]:
+    def _attempt(
+        self, request: _Request, seconds: float, attempts: int, last: SendFailed | None
+    ) -> Answer | tuple[SendFailed, float | None]:
         """The answer if it is a success, else what failed, and the wait before the next attempt where one may help."""
         from .connections import NoAnswer  # noqa: PLC0415  # it imports urllib3
 
         try:
-            answer = replace(self._connections.post(payload, self._headers, seconds), attempts=attempts)
+            answer = replace(self._connections.ask(self._method, request.body, request.headers, seconds), attempts=attempts)
         except NoAnswer as error:
             what = escape(str(error))
             if error.is_late and last is not None:  # the little time that was left hides what the trouble is

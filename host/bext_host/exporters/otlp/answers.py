@@ -9,24 +9,15 @@ What is malformed reads as empty: a strange answer to a request that succeeded, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from bext_host.exporters.http import Answer
-from bext_host.exporters.http.answer import text_message
+from bext_host.exporters.http.answer import PartialSuccess, text_message
 
 CONTENT_TYPE: Final = "application/x-protobuf"
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED: Final = {_FIXED64: 8, _FIXED32: 4}
-
-
-@dataclass(frozen=True, slots=True)
-class PartialSuccess:
-    """What a receiver took only in part: how many spans it refused, and why; 0 with a message is a warning."""
-
-    rejected_spans: int = 0
-    message: str = ""
 
 
 def partial_success(answer: Answer) -> PartialSuccess:

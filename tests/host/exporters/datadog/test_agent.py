@@ -14,7 +14,11 @@ from receivers.ddapm import PROGRAM, WHY_NOT, running_test_agent
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason=WHY_NOT)
 
-SETTINGS = DatadogSettings(service="shop", env="test", version="1.2.3", tags={"team": "checkout"})
+
+def settings(agent) -> DatadogSettings:
+    return DatadogSettings(agent_url=agent.url, service="shop", env="test", version="1.2.3", tags={"team": "checkout"})
+
+
 OTHER = SpanHandle(0xAAAA2F3577B34DA6A3CE929D0E0E4736, 7)
 
 
@@ -45,7 +49,7 @@ def record_a_request(recorder: SpanRecorder) -> None:
 
 def test_three_plugins_arrive_as_one_tree_without_a_failed_check(agent):
     memory = MemoryExporter()
-    recorder = SpanRecorder(memory, DatadogSpanExporter(agent.send, SETTINGS))
+    recorder = SpanRecorder(memory, DatadogSpanExporter(settings(agent)))
     record_a_request(recorder)
     recorder.flush()
     assert agent.failures()[0] == 200, agent.failures()[1]
@@ -74,8 +78,8 @@ def test_three_plugins_arrive_as_one_tree_without_a_failed_check(agent):
 
 def test_the_checks_are_on(agent):
     """So that the test above does not pass because nothing was looked at."""
-    with pytest.raises(OSError, match="400"):
-        agent.send("/v0.4/traces", b"\x90", {"Content-Type": "application/msgpack", "X-Datadog-Trace-Count": "3"}, float("inf"))
+    headers = {"Content-Type": "application/msgpack", "X-Datadog-Trace-Count": "3"}
+    assert agent.request("PUT", "/v0.4/traces", b"\x90", headers)[0] == 400
     status, text = agent.failures()
     assert status != 200
     assert "X-Datadog-Trace-Count value (3)" in text
