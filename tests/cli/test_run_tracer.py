@@ -122,7 +122,7 @@ def test_a_whole_tracer_and_the_files_sampler_are_told(package, site):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--tracer", "tracer-typd"), '--tracer: unknown tracer "tracer-typd", did you mean "tracer-typed"? known: tracer-fails, '),
+        (("--tracer", "tracer-typd"), '--tracer: unknown tracer "tracer-typd", did you mean "tracer-typed"? known: tracer-datadog, '),
         (("--tracer", "x\x1b", "-o", "a=b"), '--tracer: unknown tracer "x\\u001b"; known: '),
         (("--tracer", "tracer-typed"), '-o size: missing, "tracer-typed" needs it'),
         (("--tracer", "tracer-typed", "-o", "size=big"), '-o size: expected a whole number, found "big"'),

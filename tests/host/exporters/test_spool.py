@@ -162,7 +162,8 @@ def test_nobody_else_can_read_it(folder):
         os.umask(before)
     modes = {stat.S_IMODE(path.stat().st_mode) for path in [folder / "lock", *files(folder)]}
     assert modes == {0o600}
-    assert {stat.S_IMODE(path.stat().st_mode) for path in [folder, *folder.glob("*/")]} == {0o700}
+    folders = [folder, *(path for path in folder.iterdir() if path.is_dir())]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
 
 
 def test_a_directory_that_others_could_write_is_refused(folder):
