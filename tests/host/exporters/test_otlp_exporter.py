@@ -102,6 +102,18 @@ def test_a_span_that_is_too_large_alone_is_the_receivers_to_judge():
     assert taken(receiver) == ["a", "b" * 200, "c"]
 
 
+def test_a_span_that_an_encoder_leaves_out_is_counted_once_however_often_its_neighbours_are_sent(monkeypatch):
+    def without_broken(batch, start: int, stop: int, resource: bytes) -> Encoded:
+        kept = [each for each in batch[start:stop] if each.name != "broken"]
+        return Encoded(encode_lines(kept, 0, len(kept), resource).data, start, stop, stop - start - len(kept))
+
+    monkeypatch.setattr(exporter_module, "encode_range", without_broken)
+    with Receiver(by_body=refusing(b"bad")) as receiver:
+        lost = export(receiver, named("a", "broken", "b", "bad", "c"))
+    assert lost is not None
+    assert (lost.count, lost.unencodable) == (2, 1)
+
+
 def test_a_span_that_cannot_be_encoded_is_dropped_alone():
     with Receiver() as receiver:
         lost = export(receiver, named("a", "b", "broken", "c"))

@@ -98,10 +98,10 @@ class Delivery:
             return None
         if len(request.body) > self._max_body_bytes and self._halved(piece):
             return None
-        if request.unencodable:
-            self._unencodable += request.unencodable
-            self._lost["cannot be encoded"] += request.unencodable
-        return request if request.spans else None  # one span that is too large alone is the receiver's to judge
+        if not request.spans:
+            self._leave_out(request)
+            return None
+        return request  # one span that is too large alone is the receiver's to judge
 
     def _send(self, piece: _Piece, request: Request) -> None:
         try:
@@ -109,6 +109,7 @@ class Delivery:
         except SendFailed as failed:
             self._refused(piece, failed)
             return
+        self._leave_out(request)  # only now: a piece that is refused is counted as a whole, or encoded again in halves
         partly = self._partly(answer)
         message = shown_message(partly.message)
         if partly.rejected_spans:
@@ -116,6 +117,12 @@ class Delivery:
             self._lost[f"{self._sender.address}: rejected{f': {message}' if message else ''}"] += rejected
         elif message:
             log_safely(logger, logging.WARNING, "%s took the spans, and says: %s", self._sender.address, message)
+
+    def _leave_out(self, request: Request) -> None:
+        """Count the spans that could not be encoded into a request that has come to its end."""
+        if request.unencodable:
+            self._unencodable += request.unencodable
+            self._lost["cannot be encoded"] += request.unencodable
 
     def _refused(self, piece: _Piece, failed: SendFailed) -> None:
         """Look for the span at fault, or give up: the piece alone, or all that is left where the others would fare no better."""
