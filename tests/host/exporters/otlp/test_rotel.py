@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,26 @@ def test_it_decoded_what_was_recorded_in_its_own_words(tmp_path):
         assert f"{words}\n" in found
 
 
+def test_each_of_many_spans_from_two_recorders_at_once_arrives_once(tmp_path):
+    with Receiver() as second, rotel.running_rotel(tmp_path, f"http://127.0.0.1:{second.port}") as collector:
+
+        def record(_: int) -> list[int]:
+            recorder, ids = SpanRecorder(exporter(collector.url, compression="gzip")), []
+            for number in range(5_000):
+                handle = recorder.start_span(SpanStart("work", attributes={"number": number}))
+                recorder.end_span(handle)
+                ids.append(handle.span_id)
+                if number % 1_000 == 999:
+                    recorder.flush()
+            recorder.close()
+            return ids
+
+        with ThreadPoolExecutor(2) as threads:
+            recorded = [span_id for ids in threads.map(record, range(2)) for span_id in ids]
+        wait_until(lambda: len(spans_in(forwarded(second))) >= len(recorded), "all were forwarded")
+        assert sorted(int.from_bytes(each.span_id, "big") for each in spans_in(forwarded(second))) == sorted(recorded)
+
+
 # --- OTLP/JSON ---
 
 
@@ -172,7 +193,7 @@ def test_a_collector_that_is_gone_is_said_and_one_that_is_back_gets_the_spans(tm
     [port] = free_ports(1)
     with Receiver() as second:
         forward_to = f"http://127.0.0.1:{second.port}"
-        recorder = SpanRecorder(exporter(f"http://127.0.0.1:{port}/v1/traces", timeout_seconds=0.5))
+        recorder = SpanRecorder(exporter(f"http://127.0.0.1:{port}/v1/traces", timeout_seconds=2.0))
 
         def flush(name: str) -> None:
             recorder.end_span(recorder.start_span(SpanStart(name)))
