@@ -1,0 +1,78 @@
+"""OpenTelemetry's own OTLP exporters behind ours, over gRPC and HTTP: a receiver that is not ours reads the tree, types and times."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bext_abi import FlushError, SpanEvent, SpanHandle, SpanKind, SpanLink, SpanStart, SpanStatus, StatusCode
+from bext_host import SpanRecorder
+from bext_host.exporters import MemoryExporter
+from bext_host.exporters.otel import OtelSpanExporter
+from receivers.ddapm import PROGRAM, WHY_NOT, TestAgent, running_test_agent
+from receivers.ddapm_otlp import number, services, spans_read, spans_recorded
+from support.raw_guest import ENGINES
+
+grpc = pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc.trace_exporter", reason="needs the extra `senders`")
+http = pytest.importorskip("opentelemetry.exporter.otlp.proto.http.trace_exporter", reason="needs the extra `senders`")
+
+SENDERS: dict[str, Callable[[TestAgent], Any]] = {
+    "grpc": lambda agent: grpc.OTLPSpanExporter(endpoint=f"http://127.0.0.1:{agent.otlp_grpc_port}", insecure=True, timeout=10),
+    "http": lambda agent: http.OTLPSpanExporter(endpoint=f"http://127.0.0.1:{agent.otlp_port}/v1/traces", timeout=10),
+}
+OTHER = SpanHandle(0xAAAA2F3577B34DA6A3CE929D0E0E4736, 7)
+
+
+@pytest.fixture
+def agent(tmp_path):
+    with running_test_agent(tmp_path) as running:
+        yield running
+
+
+def record(recorder: SpanRecorder) -> None:
+    """A request with a parent in another process, and a query below it that fails and loses some of what is recorded."""
+    router, shop = {"scope_name": "router", "scope_version": "1"}, {"scope_name": "shop"}
+    attributes = {"text": "é", "yes": True, "no": False, "texts": ("a", ""), "numbers": (1, -(2**63))}
+    request = recorder.start_span(
+        SpanStart("GET /cart", SpanKind.SERVER, SpanHandle(OTHER.trace_id, 9), True, attributes=attributes, **router)
+    )
+    query = recorder.start_span(
+        SpanStart("SELECT", SpanKind.CLIENT, request, attributes={"n": -(2**40), "x": 2.5}, links=(SpanLink(OTHER),), **shop)
+    )
+    recorder.add_event(query, SpanEvent("row locked", {"row": 7}))
+    recorder.set_status(query, SpanStatus(StatusCode.ERROR, "too slow"))
+    recorder.add_dropped(query, attributes=3, events=2)
+    recorder.end_span(query)
+    recorder.end_span(request)
+
+
+@pytest.mark.skipif(PROGRAM is None, reason=WHY_NOT)
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("sender", SENDERS)
+def test_a_receiver_that_is_not_ours_reads_what_was_recorded(agent, engine, sender):
+    memory = MemoryExporter()
+    with SpanRecorder(memory, OtelSpanExporter(SENDERS[sender](agent), resource={"service.name": "shop"}), engine=engine) as recorder:
+        record(recorder)
+    requests = agent.otlp_requests()
+    assert services(requests) == {"shop"}
+    assert len(memory.spans) == 2
+    assert spans_read(requests) == spans_recorded(memory.spans)
+    by_name = {span["name"]: span for one in requests[0]["resource_spans"] for group in one["scope_spans"] for span in group["spans"]}
+    query, request = by_name["SELECT"], by_name["GET /cart"]
+    assert (query["dropped_attributes_count"], query["dropped_events_count"]) == (3, 2)
+    assert (query["flags"], request["flags"]) == (0x100, 0x300)
+    assert [(number(link["trace_id"]), number(link["span_id"])) for link in query["links"]] == [(OTHER.trace_id, OTHER.span_id)]
+
+
+def test_a_receiver_that_is_not_there_costs_the_spans_and_is_said_to():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    exporter = OtelSpanExporter(http.OTLPSpanExporter(endpoint=f"http://127.0.0.1:{port}/v1/traces", timeout=1))
+    with SpanRecorder(exporter) as recorder:
+        record(recorder)
+        with pytest.raises(FlushError, match="OTLPSpanExporter answered FAILURE, its log says why"):
+            recorder.flush()
+        assert recorder.stats.dropped["export_failed"] == 2
