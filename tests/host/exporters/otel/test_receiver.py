@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +13,14 @@ from bext_host.exporters import MemoryExporter
 from bext_host.exporters.otel import OtelSpanExporter
 from receivers.ddapm import PROGRAM, WHY_NOT, TestAgent, running_test_agent
 from receivers.ddapm_otlp import number, services, spans_read, spans_recorded
+from support.http_receiver import Receiver, answer
 from support.raw_guest import ENGINES
 
 grpc = pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc.trace_exporter", reason="needs the extra `senders`")
+zipkin = pytest.importorskip("opentelemetry.exporter.zipkin.json", reason="needs the extra `senders`")
+sdk_trace = pytest.importorskip("opentelemetry.sdk.trace")
+export = pytest.importorskip("opentelemetry.sdk.trace.export")
+in_memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
 http = pytest.importorskip("opentelemetry.exporter.otlp.proto.http.trace_exporter", reason="needs the extra `senders`")
 
 SENDERS: dict[str, Callable[[TestAgent], Any]] = {
@@ -67,12 +71,29 @@ def test_a_receiver_that_is_not_ours_reads_what_was_recorded(agent, engine, send
     assert [(number(link["trace_id"]), number(link["span_id"])) for link in query["links"]] == [(OTHER.trace_id, OTHER.span_id)]
 
 
-def test_a_receiver_that_is_not_there_costs_the_spans_and_is_said_to():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    exporter = OtelSpanExporter(http.OTLPSpanExporter(endpoint=f"http://127.0.0.1:{port}/v1/traces", timeout=1))
-    with SpanRecorder(exporter) as recorder:
-        record(recorder)
-        with pytest.raises(FlushError, match="OTLPSpanExporter answered FAILURE, its log says why"):
+def test_a_receiver_that_refuses_costs_the_spans_and_is_said_to():
+    with Receiver(answer(400)) as receiver:
+        exporter = OtelSpanExporter(http.OTLPSpanExporter(endpoint=receiver.url, timeout=5))
+        with SpanRecorder(exporter) as recorder:
+            record(recorder)
+            with pytest.raises(FlushError, match="OTLPSpanExporter answered FAILURE, its log says why"):
+                recorder.flush()
+            assert recorder.stats.dropped["export_failed"] == 2
+
+
+def test_an_instrumented_http_library_records_nothing_of_what_an_exporter_sends():
+    instrumentation = pytest.importorskip("opentelemetry.instrumentation.requests", reason="needs the extra `senders`")
+    requests, recorded = pytest.importorskip("requests"), in_memory.InMemorySpanExporter()
+    provider = sdk_trace.TracerProvider()
+    provider.add_span_processor(export.SimpleSpanProcessor(recorded))
+    instrumentation.RequestsInstrumentor().instrument(tracer_provider=provider)
+    try:
+        with Receiver(answer(202)) as receiver, SpanRecorder(OtelSpanExporter(zipkin.ZipkinExporter(endpoint=receiver.url))) as recorder:
+            record(recorder)
             recorder.flush()
-        assert recorder.stats.dropped["export_failed"] == 2
+            assert [request.line for request in receiver.requests] == ["POST /v1/traces HTTP/1.1"]
+            assert recorded.get_finished_spans() == ()
+            requests.post(receiver.url, timeout=5)
+            assert [span.name for span in recorded.get_finished_spans()] == ["POST"]
+    finally:
+        instrumentation.RequestsInstrumentor().uninstrument()
