@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from bext_abi import AttrValue
 from bext_host import FinishedSpan
+
+
+class Told(NamedTuple):
+    """A span, told alike whether it came or was recorded. Events are name, time and attributes, links are both ids and attributes."""
+
+    name: str
+    kind: str
+    trace_id: int
+    span_id: int
+    parent_id: int
+    start: int
+    end: int
+    flags: int
+    trace_state: str
+    attributes: list[tuple[str, AttrValue]]
+    events: list[tuple[str, int, list[tuple[str, AttrValue]]]]
+    links: list[tuple[int, int, list[tuple[str, AttrValue]]]]
+    status: str | None
+    message: str
+    scope: tuple[str, str]
 
 
 def value(found: dict[str, Any]) -> AttrValue:
@@ -28,34 +48,40 @@ def services(requests: Iterable[dict[str, Any]]) -> set[AttrValue]:
     return {value(each["value"]) for each in attributes if each["key"] == "service.name"}
 
 
-def spans_read(requests: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:
+def spans_read(requests: Iterable[dict[str, Any]]) -> list[Told]:
     """All spans of these requests, as the receiver read them, in order."""
     groups = [group for request in requests for one in request["resource_spans"] for group in one["scope_spans"]]
     return sorted(_read(group.get("scope", {}), span) for group in groups for span in group["spans"])
 
 
-def _read(scope: dict[str, str], span: dict[str, Any]) -> tuple[Any, ...]:
-    return (
+def _attributes(holder: dict[str, Any]) -> list[tuple[str, AttrValue]]:
+    return [(each["key"], value(each["value"])) for each in holder.get("attributes", [])]
+
+
+def _read(scope: dict[str, str], span: dict[str, Any]) -> Told:
+    return Told(
         span["name"], span["kind"], number(span["trace_id"]), number(span["span_id"]), number(span.get("parent_span_id", "")),
         int(span["start_time_unix_nano"]), int(span["end_time_unix_nano"]),
-        [(each["key"], value(each["value"])) for each in span.get("attributes", [])],
-        [(each["name"], int(each["time_unix_nano"])) for each in span.get("events", [])],
+        span["flags"], span.get("trace_state", ""), _attributes(span),
+        [(each["name"], int(each["time_unix_nano"]), _attributes(each)) for each in span.get("events", [])],
+        [(number(each["trace_id"]), number(each["span_id"]), _attributes(each)) for each in span.get("links", [])],
         span.get("status", {}).get("code"), span.get("status", {}).get("message", ""),
         (scope.get("name", ""), scope.get("version", "")),
     )  # fmt: skip
 
 
-def spans_recorded(spans: Iterable[FinishedSpan]) -> list[tuple[Any, ...]]:
+def spans_recorded(spans: Iterable[FinishedSpan]) -> list[Told]:
     """All these spans, told as `spans_read` tells those that came."""
     return sorted(_recorded(span) for span in spans)
 
 
-def _recorded(span: FinishedSpan) -> tuple[Any, ...]:
-    return (
+def _recorded(span: FinishedSpan) -> Told:
+    return Told(
         span.name, f"SPAN_KIND_{span.kind.name}", span.handle.trace_id, span.handle.span_id, span.parent.span_id if span.parent else 0,
         span.start_time_unix_nanos, span.end_time_unix_nanos,
-        list(span.attributes.items()),
-        [(event.name, event.time_unix_nanos) for event in span.events],
+        0x301 if span.parent_is_remote else 0x101, span.trace_state, list(span.attributes.items()),
+        [(event.name, event.time_unix_nanos, list(event.attributes.items())) for event in span.events],
+        [(link.handle.trace_id, link.handle.span_id, list(link.attributes.items())) for link in span.links],
         f"STATUS_CODE_{span.status.code.name}" if span.status.code else None, span.status.message,
         (span.scope_name, span.scope_version),
     )  # fmt: skip

@@ -8,10 +8,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from receivers.programs import LOOPBACK, free_ports, stop, wait_until_it_listens
+
 SOURCE = Path(__file__).with_name("zipsink")
 GOPATH = Path("/usr/share/gocode")
-LOOPBACK = "127.0.0.1"
 
 
 def _why_not() -> str | None:
@@ -77,24 +76,12 @@ def build(folder: Path) -> Path:
 @contextmanager
 def running_zipsink(program: Path) -> Iterator[Zipsink]:
     """A receiver that ends with the block."""
-    with socket.create_server((LOOPBACK, 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen([program, f"{LOOPBACK}:{port}"])
-    try:
-        _wait_until_it_listens(port, process)
-        yield Zipsink(port)
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < deadline:
+    [port] = free_ports(1)
+    log = program.with_name("zipsink.log")
+    with log.open("wb") as output:
+        process = subprocess.Popen([program, f"{LOOPBACK}:{port}"], stdout=output, stderr=output)
         try:
-            socket.create_connection((LOOPBACK, port), 1.0).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise AssertionError("zipsink does not listen")
+            wait_until_it_listens(port, process, log)
+            yield Zipsink(port)
+        finally:
+            stop(process)

@@ -31,6 +31,7 @@ class SpanMapping:
     def __init__(self, resource: Mapping[str, AttrValue]) -> None:
         self._of = sdk()
         self._resource = self._of.Resource(_checked(resource))
+        self._no_state = self._of.TraceState()
         self._sampled = self._of.TraceFlags(self._of.TraceFlags.SAMPLED)
         self._unknown = self._of.TraceFlags(self._of.TraceFlags.DEFAULT)
 
@@ -50,7 +51,7 @@ class SpanMapping:
         start, end = _time(span.start_time_unix_nanos), _time(span.end_time_unix_nanos)
         if end < start:
             raise ValueError("a span ends before it starts")
-        state = self._of.TraceState.from_header([well_formed(span.trace_state)])
+        state = self._trace_state(span.trace_state)
         parent = span.parent
         return self._of.ReadableSpan(
             name=well_formed(span.name),
@@ -58,8 +59,8 @@ class SpanMapping:
             parent=None if parent is None else self._context(parent, self._sampled, state, is_remote=span.parent_is_remote),
             resource=self._resource,
             attributes=self._attributes(span.attributes, span.dropped_attributes_count),
-            events=self._list(map(self._event, span.events), span.dropped_events_count),
-            links=self._list(map(self._link, span.links), span.dropped_links_count),
+            events=self._list(tuple(map(self._event, span.events)), span.dropped_events_count),
+            links=self._list(tuple(map(self._link, span.links)), span.dropped_links_count),
             kind=self._of.SpanKind(span.kind),
             status=self._status(span.status),
             start_time=start,
@@ -80,13 +81,16 @@ class SpanMapping:
             raise ValueError("an id is zero or out of range")
         return self._of.SpanContext(handle.trace_id, handle.span_id, bool(is_remote), flags, state)
 
+    def _trace_state(self, text: str) -> Any:
+        return self._no_state if text == "" else self._of.TraceState.from_header([text])
+
     def _event(self, event: SpanEvent) -> Any:
         attributes = self._attributes(event.attributes, event.dropped_attributes_count)
         return self._of.Event(well_formed(event.name), attributes, _time(event.time_unix_nanos))
 
     def _link(self, link: SpanLink) -> Any:
         """Only the host's links to a remote parent have a trace state; of the others nobody knows whether they are remote, or sampled."""
-        state = self._of.TraceState.from_header([well_formed(link.trace_state)])
+        state = self._trace_state(link.trace_state)
         context = self._context(link.handle, self._unknown, state, is_remote=bool(link.trace_state))
         return self._of.Link(context, self._attributes(link.attributes, link.dropped_attributes_count))
 
@@ -100,7 +104,9 @@ class SpanMapping:
         bounded.dropped = _count(dropped)
         return bounded
 
-    def _list(self, items: Any, dropped: int) -> Any:
+    def _list(self, items: tuple[Any, ...], dropped: int) -> Any:
+        if not dropped:
+            return items
         bounded = self._of.BoundedList.from_seq(None, items)
         bounded.dropped = _count(dropped)
         return bounded
