@@ -66,7 +66,7 @@ THIRD_PARTIES = {
     "rich": {"bext_host.cli", "bext_host.exporters"},
     "_cffi_backend": {"bext_host.boundary.define", "bext_host.runtime.epoch"},
     "cffi": {"bext_host.boundary"},
-    "opentelemetry": {"bext_host.bench", "bext_host.exporters.otlp.reference"},
+    "opentelemetry": {"bext_host.bench", "bext_host.exporters.otel.sdk", "bext_host.exporters.otlp.reference"},
     "extism": {"bext_host.bench"},
     "urllib3": {"bext_host.exporters.http.connections"},
     "tomllib": {"bext_host.runtime.config"},  # the standard library's from Python 3.11 on

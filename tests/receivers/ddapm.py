@@ -19,7 +19,8 @@ from typing import Any
 from receivers.programs import LOOPBACK, free_ports
 
 CHECKS = "trace_count_header,meta_tracer_version_header,trace_content_length,trace_peer_service,meta_events_is_valid_json,trace_dd_service"
-PROGRAM = shutil.which("ddapm-test-agent", path=sysconfig.get_path("scripts"))
+OURS = shutil.which("ddapm-test-agent", path=sysconfig.get_path("scripts"))
+PROGRAM = OURS or shutil.which("ddapm-test-agent")  # of another environment, where its versions do not go with those of a sender
 WHY_NOT = "ddapm-test-agent is not installed: pip install '.[receivers]'"
 
 
@@ -31,6 +32,7 @@ class TestAgent:
 
     port: int
     otlp_port: int
+    otlp_grpc_port: int = 0
 
     @property
     def url(self) -> str:
@@ -76,7 +78,7 @@ def running_test_agent(folder: Path) -> Iterator[TestAgent]:
     """An agent that writes what it writes below `folder`, and ends with the block."""
     assert PROGRAM is not None, WHY_NOT
     port, otlp_http, otlp_grpc = free_ports(3)
-    command = [sys.executable, PROGRAM, "--host", LOOPBACK, "-p", str(port), "--otlp-http-port", str(otlp_http)]
+    command = [*([sys.executable] if OURS else []), PROGRAM, "--host", LOOPBACK, "-p", str(port), "--otlp-http-port", str(otlp_http)]
     command += ["--otlp-grpc-port", str(otlp_grpc), "--snapshot-dir", str(folder)]
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("DD_", "OTLP_")) and key not in {"HOST", "PORT"}}
     log = folder / "agent.log"
@@ -89,7 +91,7 @@ def running_test_agent(folder: Path) -> Iterator[TestAgent]:
             stderr=output,
         )
         try:
-            agent = TestAgent(port, otlp_http)
+            agent = TestAgent(port, otlp_http, otlp_grpc)
             _wait_until_it_answers(agent, process, log)
             yield agent
         finally:
