@@ -1,0 +1,2 @@
+/** `import { startSpan } from "bext-tracer"`. */
+export * from "./assembly/index";
