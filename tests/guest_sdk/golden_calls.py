@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 from guest_sdk.conformance import HOOK, Guest
@@ -12,9 +13,9 @@ from guest_sdk.recording_host import Handle, RawCall, RecordingHost
 LONG = 1024
 
 
-def recorded(guest: Guest, *, has_current: bool = True) -> list[dict[str, Any]]:
-    """The calls that a guest makes of the recording host."""
-    host = RecordingHost(guest.wasm, has_current=has_current)
+def recorded(guest: Guest, *, has_current: bool = True, wasm: Path | None = None) -> list[dict[str, Any]]:
+    """The calls that a guest makes of the recording host; `wasm` stands in for the committed module."""
+    host = RecordingHost(wasm or guest.wasm, has_current=has_current)
     assert host.call(HOOK, json.dumps(guest.event)) == 0
     return [call_json(call) for call in host.raw_calls]
 

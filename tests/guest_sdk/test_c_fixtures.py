@@ -1,10 +1,8 @@
-"""The C fixtures: what they import and export, the calls that they make, and that their bytes are those of their sources."""
+"""The C fixtures: what they import and export, and the calls that they make. Scenarios of conformance have tests of their own."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -192,35 +190,3 @@ def test_hostile_names_arrive_as_they_are():
     assert [odd for odd in TERMINAL_ODDITIES if odd not in everything] == []
     assert [event["name"] for event in host.payloads("add_event")] == texts
     assert [status["message"] for status in host.payloads("set_status")] == texts
-
-
-# --- The build --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.toolchain
-def test_the_committed_files_are_those_of_their_sources(tmp_path: Path):
-    done = subprocess.run([sys.executable, FIXTURES / "build.py", "--check"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.toolchain
-def test_a_file_that_differs_is_named_wherever_the_checkout_lies(tmp_path: Path):
-    kept = ["*.py", "compilers/*.py", "conformance/c/*.c", "conformance/c/links.wasm"]
-    sources = [path for pattern in kept for path in FIXTURES.glob(pattern)]
-    for source in [*sources, ROOT / "guest_sdk" / "c" / "bext_tracer.h"]:
-        copy = tmp_path / source.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(source.read_bytes())
-    conformance = tmp_path / "wasm-fixtures" / "conformance" / "c"
-    (conformance / "nested_spans.wasm").write_bytes(b"\0asm\1\0\0\0")
-    names = [f"conformance/c/{name}" for name in ("links", "nested_spans", "unsampled")]
-    build = [sys.executable, tmp_path / "wasm-fixtures" / "build.py", "--check", *names]
-    done = subprocess.run(build, capture_output=True, text=True, check=False)
-    differing = "conformance/c/nested_spans.wasm, conformance/c/unsampled.wasm"
-    assert (done.returncode, done.stderr) == (1, f"differ from their sources: {differing}\n")
-
-
-def test_an_unknown_fixture_is_an_error_that_names_the_known_ones():
-    done = subprocess.run([sys.executable, FIXTURES / "build.py", "nope"], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("build.py: no fixture is called nope; there are: conformance/c/all_attribute_types, ")
