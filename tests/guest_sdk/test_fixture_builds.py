@@ -71,6 +71,8 @@ def run_build(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 @pytest.fixture
 def moved(tmp_path: Path) -> Path:
     """A checkout elsewhere, with some of the fixtures, built or not."""
+    assert sources_of("c")
+    assert sources_of("cpp")
     kept = ["*.py", "compilers/*.py", "conformance/c*/*.c*", "conformance/c*/links.wasm"]
     sources = [path for pattern in kept for path in FIXTURES.glob(pattern)]
     for source in [*sources, *(ROOT / "guest_sdk").glob("*/*.h*")]:
