@@ -21,6 +21,7 @@ from .failure import FAULT, USAGE, CommandFailed, fail, is_broken_pipe, note, sa
 from .log_lines import shown_logs
 from .plugin_lines import drops_of, summary_of
 from .run_source import Source
+from .run_tracer import refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,6 @@ def _host_of(source: Source) -> PluginHost:
     try:
         return PluginHost.from_config(replace(config, plugins=()))
     except ConfigError as error:
-        raise source.tracer_refused(error) from error
+        raise refused(config.tracer, error) from error
     except (EngineUnavailable, ValueError) as error:
         raise CommandFailed(f"{ENGINE_VARIABLE}: {escape(str(error))}", USAGE) from None
