@@ -72,7 +72,7 @@ class NamedTracer:
 
     name: str = DEFAULT_TRACER
     options: Mapping[str, object] = field(default_factory=dict, hash=False)
-    at: str = ONE_TRACER
+    at: str = field(default=ONE_TRACER, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
@@ -89,7 +89,7 @@ class TracerConfig:
     flush_seconds: float = DEFAULT_FLUSH_SECONDS
     sampler: str | None = None
     sampler_arg: float | None = None
-    at: str = ONE_TRACER
+    at: str = field(default=ONE_TRACER, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -209,6 +209,21 @@ def test_what_was_read_does_not_change():
             PLUGIN + "permissions.allowed_url = []",
             f'plugins.shop.permissions.allowed_url: unknown key, did you mean "allowed_urls"? {PERMISSIONS_KNOWN}',
         ),
+        # several tracers
+        ("tracer = []", "tracer: expected a table, or an array of them, found an empty array"),
+        ("tracer = ['tracer-stdout']", 'tracer[0]: expected a table, found "tracer-stdout"'),
+        ("[[tracer]]\nname = 'a'\n[[tracer]]\nname = 5", "tracer[1].name: expected a string, found 5"),
+        ("[[tracer]]\nname = 'a'\n[[tracer]]", "tracer[1].name: missing, expected the name of a tracer"),
+        ("[[tracer]]\nsampler = 'always_on'", "tracer[0].name: missing, expected the name of a tracer"),
+        ("[[tracer]]\nname = 'a'\n[[tracer]]\nname = 'b'\noptions = 1", "tracer[1].options: expected a table, found 1"),
+        (
+            "[[tracer]]\nname = 'a'\n[[tracer]]\nname = 'b'\nsampler = 5",
+            "tracer[1].sampler: holds for all, and so stands in the first, tracer[0]",
+        ),
+        (
+            "[[tracer]]\nname = 'a'\n[[tracer]]\nname = 'b'\noption.x = 5",
+            'tracer[1].option: unknown key, did you mean "options"? known: name, flush_seconds, sampler, sampler_arg, options',
+        ),
         (
             "[tracer]\nflush_second = 5",
             'tracer.flush_second: unknown key, did you mean "flush_seconds"? known: name, flush_seconds, sampler, sampler_arg, options',
