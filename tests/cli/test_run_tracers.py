@@ -30,6 +30,15 @@ class Refused(MemoryExporter):
         made.append(batch)
         raise OSError("refused")
 
+class Varies(MemoryExporter):
+    name = "varies"
+    def export(self, batch, deadline):
+        made.append(batch)
+        raise (OSError if len(made) < 3 else ValueError)(f"attempt {len(made)}")
+
+def varies():
+    return Varies()
+
 def refused(*, label: str = "refused"):
     exporter = Refused()
     exporter.name = label
@@ -76,7 +85,7 @@ def fails():
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     packages = TracerPackages(tmp_path / "packages", monkeypatch)
-    packages("acme-traces", {name: f"{MODULE}:{name}" for name in ("memory", "refused", "slow", "sometimes", "fails")}, SOURCE)
+    packages("acme-traces", {name: f"{MODULE}:{name}" for name in ("memory", "refused", "slow", "sometimes", "varies", "fails")}, SOURCE)
     yield packages
     packages.forget()
 
@@ -232,6 +241,13 @@ def test_one_that_fails_keeps_the_others_from_nothing_and_is_told_once(package, 
     line = failure(module, "--repeat", "3", "--tracer", "refused", "--tracer", "memory")
     assert line == "bext-tracer: refused: OSError: refused"
     assert len(package.made[0].spans) == 3
+
+
+@pytest.mark.usefixtures("package")
+def test_another_kind_of_failure_is_told_and_other_numbers_are_not(module):
+    result = call(module, "--repeat", "4", "--tracer", "varies", "--tracer", "tracer-stdout")
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == ["bext-tracer: varies: OSError: attempt 1", "bext-tracer: varies: ValueError: attempt 3"]
 
 
 def test_each_that_fails_is_told(package, module):

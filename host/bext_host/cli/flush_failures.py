@@ -16,11 +16,11 @@ _STDOUT: Final = re.compile(r"(^|/)stdout(-[0-9]+)?$")
 
 
 class FlushFailures:
-    """Prints a line for the first failure of each exporter. Safe to use from many threads."""
+    """Prints a line for the first failure of each kind of each exporter: the numbers in it change. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._told: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
 
     def __bool__(self) -> bool:
         """Whether anything was told."""
@@ -30,11 +30,16 @@ class FlushFailures:
         """Tell what is new; false where the output has no reader any more, which is nothing to tell."""
         gone = _without_reader(error)
         with self._lock:
-            new = {name: text for name, text in error.failures.items() if name not in gone | self._told}
-            self._told.update(new)
+            new = {name: text for name, text in error.failures.items() if name not in gone and (name, _kind(text)) not in self._told}
+            self._told.update((name, _kind(text)) for name, text in new.items())
         if new:
             fail(escape(str(FlushError(new))), FAULT)
         return not gone
+
+
+def _kind(failure: str) -> str:
+    """The error's name, as exporters' failures begin with it; else the first words."""
+    return re.split("[:,]", failure, maxsplit=1)[0]
 
 
 def _without_reader(error: FlushError) -> set[str]:

@@ -39,7 +39,7 @@ the hook by their priority, and their spans go to the file's tracer. One that fa
 Without it `-o` sets single options of the file's tracer. Of several tracers each has the `-o` that follow its `--tracer`.
 `bext-tracer tracers` lists the tracers that are installed, with their options.
 
-exit codes: 0 all went well, 1 a module was refused, trapped or failed, 2 wrong usage or configuration, 130 interrupted
+exit codes: 0 all went well, 1 a module was refused, trapped or failed, or spans were lost, 2 wrong usage or configuration, 130 interrupted
 """
 
 

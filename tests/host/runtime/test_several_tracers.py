@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -197,10 +198,13 @@ def test_an_exporter_is_shut_down_where_it_gets_no_recorder(package, configured,
 
 
 def test_tracers_are_shut_down_where_there_is_no_host_for_them(package, configured):
+    before = set(threading.enumerate())
     with pytest.raises((ValueError, EngineUnavailable)):
         PluginHost.from_config(configured(named("exporter"), named("tracer")), engine="nonsense")
     assert {*map(id, package.ended)} == {*map(id, package.made)}
-    assert not [thread for thread in threading.enumerate() if thread.name == "bext-export-acme" and thread.is_alive()]
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 # --- One of them is dead ---
@@ -249,17 +253,17 @@ def test_a_receiver_that_hangs_holds_up_neither_recording_nor_the_others(three, 
         receiver._acts = [receiver.hang]
         tracer = three(receiver.url)
         record(tracer, "first")
-        with pytest.raises(FlushError, match="otlp: did not answer in time"):
-            tracer.flush(timeout=0.2)
+        with suppress(FlushError):
+            tracer.flush(timeout=0.1)
         names = [f"work {number}" for number in range(2000)]
         record(tracer, *names)
         assert tracer.queued_spans == len(names)  # recorded while it hangs
         with pytest.raises(FlushError) as failed:
-            tracer.flush(timeout=0.2)
+            tracer.flush()
         assert list(failed.value.failures) == ["otlp"]
         assert spans_in(tmp_path / "traces.jsonl") == ["first", *names]
         assert len(capsys.readouterr().out.splitlines()) == len(names) + 1
-    with pytest.raises(FlushError):
+    with suppress(FlushError):
         tracer.close()
 
 
