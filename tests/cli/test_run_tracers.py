@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 
-from support.processes import call_command
+from support.processes import call_command, run_command
 from support.tracer_packages import MODULE, TracerPackages
 from support.wat import wasm
 
@@ -241,6 +242,19 @@ def test_one_that_fails_keeps_the_others_from_nothing_and_is_told_once(package, 
     line = failure(module, "--repeat", "3", "--tracer", "refused", "--tracer", "memory")
     assert line == "bext-tracer: refused: OSError: refused"
     assert len(package.made[0].spans) == 3
+
+
+def test_a_dead_receiver_costs_a_file_and_a_person_nothing(module, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        endpoint = f"endpoint=http://127.0.0.1:{unused.getsockname()[1]}/v1/traces"
+    dead = ("--tracer", "tracer-otlp", "-o", endpoint, "-o", "timeout_seconds=0.5")
+    alive = ("--tracer", "tracer-stdout", "--tracer", "tracer-file", "-o", f"path={tmp_path / 'traces.jsonl'}")
+    result = run_command("run", module, "--hook", "on_reload", "--repeat", "2", *dead, *alive)
+    assert (result.returncode, result.stdout.count("trace ")) == (1, 2)
+    assert len((tmp_path / "traces.jsonl").read_text().splitlines()) == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("bext-tracer: otlp: ")
+    assert "cannot connect" in line
 
 
 @pytest.mark.usefixtures("package")
