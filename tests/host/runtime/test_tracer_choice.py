@@ -12,7 +12,7 @@ from bext_abi import SpanStart, TracerPlugin
 from bext_host import ConfigError, SpanRecorder
 from bext_host.recorder import ALWAYS_OFF, ALWAYS_ON, TraceIdRatio
 from bext_host.recorder.sampler import sampler_named
-from bext_host.runtime.config import HostConfig, TracerConfig, read_config
+from bext_host.runtime.config import HostConfig, NamedTracer, TracerConfig, read_config
 from bext_host.runtime.our_tracers import OURS, from_extra
 from bext_host.runtime.tracer_choice import tracer_of
 from bext_host.settings import SAMPLER_VARIABLE
@@ -31,7 +31,8 @@ def package(tmp_path, monkeypatch):
 
 
 def config(**tracer: object) -> HostConfig:
-    return HostConfig(path=Path("bext.config.toml"), tracer=TracerConfig(**tracer))  # type: ignore[arg-type]
+    named = NamedTracer(**{key: tracer.pop(key) for key in ("name", "options") if key in tracer})  # type: ignore[arg-type]
+    return HostConfig(path=Path("bext.config.toml"), tracer=TracerConfig(tracers=(named,), **tracer))  # type: ignore[arg-type]
 
 
 def refusal(**tracer: object) -> str:
