@@ -160,7 +160,7 @@ def test_lines_of_a_file_are_decoded_like_protobuf(tmp_path):
     with Receiver() as second:
         with rotel.running_rotel(tmp_path, f"http://127.0.0.1:{second.port}") as collector:
             assert [collector.post_json(line) for line in lines(path)] == [200, 200]
-        assert parts(forwarded(second)) == parts(request_of(batch, RESOURCE) for batch in batches)
+        assert parts(forwarded(second)) == parts(request_of(batch, resource_attributes(attributes=RESOURCE)) for batch in batches)
 
 
 def test_lines_of_the_standard_output_are_as_well(tmp_path):
