@@ -69,7 +69,7 @@ int32_t on_request_complete(const char *event_json, uint32_t length) {
 
 def test_without_the_implementation_the_linker_names_what_is_missing(compile_c: Compile, tmp_path: Path):
     (tmp_path / "hook.c").write_text(PLAIN + 'BEXT_EXPORT("f") void f(void);\nvoid f(void) { bext_event(BEXT_HANDLE_INVALID, ""); }\n')
-    with pytest.raises(AssertionError, match="undefined symbol: bext_event"):
+    with pytest.raises(AssertionError, match="undefined symbol: bext_"):
         compile_c(*FREESTANDING, "-o", tmp_path / "guest.wasm", tmp_path / "hook.c")
 
 
