@@ -19,8 +19,8 @@
  *   std::string_view. Ill-formed UTF-8 is replaced by U+FFFD.
  * - Whatever the order of the calls, the bytes are the ABI's canonical encoding.
  *
- * Configuration, the same in every file: BEXT_TRACER_STACK_BUFFER, the bytes of stack behind start and event (default
- * 1024, at least 256). For the rest see bext_tracer.h.
+ * Configuration, the same in every file: BEXT_TRACER_STACK_BUFFER, the bytes of stack behind start and event where
+ * these take more than a `const char *` (default 1024, at least 256). For the rest see bext_tracer.h.
  */
 #ifndef BEXT_TRACER_HPP
 #define BEXT_TRACER_HPP
@@ -50,16 +50,6 @@ namespace detail {
 template <class T>
 const T &ref() noexcept; // stands for a value in decltype, is never called
 
-// Not inlined, or the compiler might make it a call of strlen, which nobody brings along.
-#if defined(__clang__)
-__attribute__((no_builtin, noinline))
-#endif
-inline size_t length_of(const char *text) noexcept {
-  size_t length = 0;
-  while (text != nullptr && text[length] != '\0') length++;
-  return length;
-}
-
 inline bext_value array_of(const bool *items, size_t count) noexcept { return bext_bool_array(items, count); }
 inline bext_value array_of(const int64_t *items, size_t count) noexcept { return bext_i64_array(items, count); }
 inline bext_value array_of(const double *items, size_t count) noexcept { return bext_f64_array(items, count); }
@@ -67,7 +57,11 @@ inline bext_value array_of(const char *const *items, size_t count) noexcept { re
 
 inline bext_value value_of(const char *text, size_t length) noexcept { return bext_str_n(text, length); }
 template <class T>
-auto value_of(const T *items, size_t count) noexcept -> decltype(array_of(items, count)) { return array_of(items, count); }
+auto value_of(const T *items, size_t count) noexcept -> decltype(array_of(items, count)) {
+  return array_of(items, count);
+}
+
+constexpr enum bext_span_kind c_kind(SpanKind kind) noexcept { return static_cast<enum bext_span_kind>(kind); }
 
 // A pointer that is no text would convert to bool.
 template <class T>
@@ -79,31 +73,46 @@ struct is_no_text<char *> {};
 template <>
 struct is_no_text<const char *> {};
 
+// What is called from many places, with much behind it.
+#define BEXT_IMPL_ONE_COPY __attribute__((noinline)) inline
+BEXT_IMPL_ONE_COPY void add_attributes(bext_span_builder *builder, const bext_attribute *item, size_t count) noexcept {
+  for (; count != 0; count--, item++) bext_span_attr_n(builder, item->key, item->key_length, item->value);
+}
+BEXT_IMPL_ONE_COPY void add_attributes(bext_event_builder *builder, const bext_attribute *item, size_t count) noexcept {
+  for (; count != 0; count--, item++) bext_event_attr_n(builder, item->key, item->key_length, item->value);
+}
+
 // What a builder's buffer is in: a base, so that it is there before the builder writes to it.
 template <size_t N>
 struct Buffer { uint8_t bytes[N]; };
 
 } // namespace detail
 
+// However few bytes are asked for: once inlined, these objects fall apart into the numbers that the C header takes.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((always_inline)), apply_to = function)
+#endif
+
 /* --- Text and values -------------------------------------------------------------------------------------------- */
 
-/// Borrowed text.
+/// Borrowed text, as a parameter.
 class Text {
 public:
   constexpr Text() noexcept = default;
-  constexpr Text(const char *text, size_t length) noexcept : data_(text), size_(text == nullptr ? 0 : length) {}
-  Text(const char *text) noexcept : Text(text, detail::length_of(text)) {}
+  constexpr Text(const char *text, size_t length) noexcept : text_(text), length_(length) {}
+  constexpr Text(const char *text) noexcept : Text(text, BEXT_IMPL_NUL) {}
 
   /// Anything with data() and size() whose data are chars.
   template <class S, class = decltype(Text(detail::ref<S>().data(), detail::ref<S>().size()))>
   constexpr Text(const S &text) noexcept : Text(text.data(), text.size()) {}
 
-  constexpr const char *data() const noexcept { return data_; }
-  constexpr size_t size() const noexcept { return size_; }
+  constexpr const char *c_text() const noexcept { return text_; }
+  /// In bytes; of a text that ends with NUL what the C header takes for it.
+  constexpr size_t c_length() const noexcept { return length_; }
 
 private:
-  const char *data_ = nullptr;
-  size_t size_ = 0;
+  const char *text_ = nullptr;
+  size_t length_ = 0;
 };
 
 /// The value of an attribute: text, bool, a signed 64-bit integer, double, or an array of one of these. It borrows text
@@ -111,6 +120,7 @@ private:
 class Value {
 public:
   Value(const char *text) noexcept : value_(bext_str(text)) {}
+  Value(const Text &text) noexcept : value_(bext_str_n(text.c_text(), text.c_length())) {}
   Value(bool value) noexcept : value_(bext_bool(value)) {}
   Value(int value) noexcept : value_(bext_i64(value)) {}
   Value(long value) noexcept : value_(bext_i64(value)) {}
@@ -118,7 +128,8 @@ public:
   Value(unsigned value) noexcept : value_(bext_i64(value)) {}
   Value(unsigned long value) noexcept : Value(static_cast<unsigned long long>(value)) {}
   /// Above 2^63-1 it is 2^63-1: attributes are signed.
-  Value(unsigned long long value) noexcept : value_(bext_i64(value > INT64_MAX ? INT64_MAX : static_cast<int64_t>(value))) {}
+  Value(unsigned long long value) noexcept
+      : value_(bext_i64(value > INT64_MAX ? INT64_MAX : static_cast<int64_t>(value))) {}
   Value(double value) noexcept : value_(bext_f64(value)) {}
   Value(char) = delete; // text or number? Say "x", or int('x')
   template <class P, class = typename detail::is_no_text<P>::type>
@@ -164,13 +175,14 @@ inline Value empty_array() noexcept { return bext_i64_array(nullptr, 0); }
 class Attribute {
 public:
   Attribute(const Text &key, const Value &value) noexcept
-      : attribute_(bext_attr_n(key.data(), key.size(), value.c_value())) {}
+      : attribute_(bext_attr_n(key.c_text(), key.c_length(), value.c_value())) {}
+
+  const bext_attribute &c_attribute() const noexcept { return attribute_; }
 
 private:
-  friend class SpanStart;
-  friend class Event;
   bext_attribute attribute_;
 };
+static_assert(sizeof(Attribute) == sizeof(bext_attribute), "an array of the one is an array of the other");
 
 /* --- Handles ---------------------------------------------------------------------------------------------------- */
 
@@ -192,10 +204,11 @@ public:
   /// Set one attribute of the open span, or overwrite it. One that does not fit into the C header's scratch buffer is
   /// dropped. The host drops an empty key, and keys that start with `bext.`.
   void set(const Text &key, const Value &value) const noexcept {
-    bext_set_n(handle_, key.data(), key.size(), value.c_value());
+    bext_set_n(handle_, key.c_text(), key.c_length(), value.c_value());
   }
 
   /// Add an event on the host's clock.
+  void event(const char *name) const noexcept;
   void event(const Text &name) const noexcept;
   template <size_t N>
   void event(const Text &name, const Attribute (&attributes)[N]) const noexcept;
@@ -207,7 +220,7 @@ public:
 
   /// Set the status of the open span. The host keeps the message of an error only.
   void set_status(StatusCode code, const Text &message = {}) const noexcept {
-    bext_set_status_n(handle_, static_cast<enum bext_status_code>(code), message.data(), message.size());
+    bext_set_status_n(handle_, static_cast<enum bext_status_code>(code), message.c_text(), message.c_length());
   }
   void set_ok() const noexcept { set_status(StatusCode::ok); }
   void set_error(const Text &message) const noexcept { set_status(StatusCode::error, message); }
@@ -286,7 +299,7 @@ struct RemoteParent {
 inline RemoteParent parse_traceparent(const Text &text) noexcept {
   bext_handle handle;
   uint8_t flags;
-  if (!bext_traceparent_parse_n(text.data(), text.size(), &handle, &flags)) return {};
+  if (!bext_traceparent_parse_n(text.c_text(), text.c_length(), &handle, &flags)) return {};
   return {handle, flags};
 }
 
@@ -312,13 +325,13 @@ private:
 class SpanStart {
 public:
   SpanStart(void *buffer, size_t capacity, const Text &name, SpanKind kind = SpanKind::internal) noexcept {
-    bext_span_init_n(&builder_, buffer, capacity, name.data(), name.size(), static_cast<enum bext_span_kind>(kind));
+    bext_span_init_n(&builder_, buffer, capacity, name.c_text(), name.c_length(), detail::c_kind(kind));
   }
   SpanStart(const SpanStart &) = delete;
   SpanStart &operator=(const SpanStart &) = delete;
 
-  /// Set the parent; of several calls, also to remote_parent, the last one counts. Without one the span is a root; below
-  /// an INVALID parent it is INVALID.
+  /// Set the parent; of several calls, also to remote_parent, the last one counts. Without one the span is a root;
+  /// below an INVALID parent it is INVALID.
   SpanStart &parent(const Handle &parent) noexcept {
     bext_span_parent(&builder_, parent.c_handle());
     return *this;
@@ -333,24 +346,21 @@ public:
   /// Set a parent in another process, with its W3C tracestate; none is none. The host's policy decides what becomes of
   /// it.
   SpanStart &remote_parent(const RemoteParent &parent, const Text &trace_state = {}) noexcept {
-    bext_span_remote_parent_n(&builder_, parent.handle.c_handle(), parent.flags, trace_state.data(), trace_state.size());
+    bext_span_remote_parent_n(&builder_, parent.handle.c_handle(), parent.flags, trace_state.c_text(),
+                              trace_state.c_length());
     return *this;
   }
 
   /// Add an attribute; of two with the same key the last value counts.
   SpanStart &attr(const Text &key, const Value &value) noexcept {
-    bext_span_attr_n(&builder_, key.data(), key.size(), value.c_value());
-    return *this;
-  }
-  SpanStart &attrs(const Attribute *attributes, size_t count) noexcept {
-    for (const Attribute *end = attributes + count; attributes != end; attributes++) {
-      const bext_attribute &attribute = attributes->attribute_;
-      bext_span_attr_n(&builder_, attribute.key, attribute.key_length, attribute.value);
-    }
+    bext_span_attr_n(&builder_, key.c_text(), key.c_length(), value.c_value());
     return *this;
   }
   template <size_t N>
-  SpanStart &attrs(const Attribute (&attributes)[N]) noexcept { return attrs(attributes, N); }
+  SpanStart &attrs(const Attribute (&attributes)[N]) noexcept {
+    detail::add_attributes(&builder_, &attributes->c_attribute(), N);
+    return *this;
+  }
 
   /// Add a link; one to an INVALID handle is skipped.
   SpanStart &link(const Handle &other) noexcept {
@@ -359,8 +369,7 @@ public:
   }
   template <size_t N>
   SpanStart &link(const Handle &other, const Attribute (&attributes)[N]) noexcept {
-    static_assert(sizeof(Attribute) == sizeof(bext_attribute), "an array of one is an array of the other");
-    bext_span_link(&builder_, other.c_handle(), &attributes->attribute_, N);
+    bext_span_link(&builder_, other.c_handle(), &attributes->c_attribute(), N);
     return *this;
   }
 
@@ -381,25 +390,21 @@ private:
 class Event {
 public:
   Event(void *buffer, size_t capacity, const Text &name) noexcept {
-    bext_event_init_n(&builder_, buffer, capacity, name.data(), name.size());
+    bext_event_init_n(&builder_, buffer, capacity, name.c_text(), name.c_length());
   }
   Event(const Event &) = delete;
   Event &operator=(const Event &) = delete;
 
   /// Add an attribute; of two with the same key the last value counts.
   Event &attr(const Text &key, const Value &value) noexcept {
-    bext_event_attr_n(&builder_, key.data(), key.size(), value.c_value());
-    return *this;
-  }
-  Event &attrs(const Attribute *attributes, size_t count) noexcept {
-    for (const Attribute *end = attributes + count; attributes != end; attributes++) {
-      const bext_attribute &attribute = attributes->attribute_;
-      bext_event_attr_n(&builder_, attribute.key, attribute.key_length, attribute.value);
-    }
+    bext_event_attr_n(&builder_, key.c_text(), key.c_length(), value.c_value());
     return *this;
   }
   template <size_t N>
-  Event &attrs(const Attribute (&attributes)[N]) noexcept { return attrs(attributes, N); }
+  Event &attrs(const Attribute (&attributes)[N]) noexcept {
+    detail::add_attributes(&builder_, &attributes->c_attribute(), N);
+    return *this;
+  }
 
   /// Set the time in nanoseconds since 1970; 0 is the host's clock. One above 2^63-1 is dropped.
   Event &time(uint64_t time_unix_nanos) noexcept {
@@ -431,74 +436,105 @@ public:
 
 /* --- Spans, the short way: one call ----------------------------------------------------------------------------- */
 
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+
 namespace detail {
 
 // A null parent is none.
-inline Span start(const Text &name, SpanKind kind, const Handle *parent, const Attribute *attributes,
-                                 size_t count) noexcept {
-  SpanBuilder<> span(name, kind);
-  if (parent != nullptr) span.parent(*parent);
-  return span.attrs(attributes, count).start();
+BEXT_IMPL_ONE_COPY bext_handle start(const Text &name, SpanKind kind, const Handle *parent,
+                                     const bext_attribute *attributes, size_t count) noexcept {
+  uint8_t buffer[BEXT_TRACER_STACK_BUFFER];
+  bext_span_builder builder;
+  bext_span_init_n(&builder, buffer, sizeof buffer, name.c_text(), name.c_length(), c_kind(kind));
+  if (parent != nullptr) bext_span_parent(&builder, parent->c_handle());
+  add_attributes(&builder, attributes, count);
+  return bext_span_start(&builder);
 }
 
-inline Span start_under_current(const Text &name, SpanKind kind, const Attribute *attributes, size_t count) noexcept {
+inline bext_handle start_under_current(const Text &name, SpanKind kind, const bext_attribute *attributes,
+                                       size_t count) noexcept {
   const OptionalHandle current = current_span();
   return start(name, kind, current ? &*current : nullptr, attributes, count);
 }
 
-inline void add_event(const Handle &span, uint64_t time, const Text &name, const Attribute *attributes,
-                                     size_t count) noexcept {
+BEXT_IMPL_ONE_COPY void add_event(const Handle &span, uint64_t time, const Text &name, const bext_attribute *attributes,
+                                  size_t count) noexcept {
+  uint8_t buffer[BEXT_TRACER_STACK_BUFFER];
+  bext_event_builder builder;
   if (span.is_invalid()) return;
-  EventBuilder<> event(name);
-  event.time(time).attrs(attributes, count).add_to(span);
+  bext_event_init_n(&builder, buffer, sizeof buffer, name.c_text(), name.c_length());
+  bext_event_time(&builder, time);
+  add_attributes(&builder, attributes, count);
+  bext_event_add(span.c_handle(), &builder);
 }
 
 } // namespace detail
 
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((always_inline)), apply_to = function)
+#endif
+
 /// Start a span below `parent`, on the host's clock. INVALID where it is not sampled, and without asking the host where
 /// `parent` is INVALID.
+inline Span start(const char *name, SpanKind kind, const Handle &parent) noexcept {
+  return Span(bext_start(name, detail::c_kind(kind), parent.c_handle()));
+}
 inline Span start(const Text &name, SpanKind kind, const Handle &parent) noexcept {
-  return detail::start(name, kind, &parent, nullptr, 0);
+  return Span(detail::start(name, kind, &parent, nullptr, 0));
 }
 template <size_t N>
 Span start(const Text &name, SpanKind kind, const Handle &parent, const Attribute (&attributes)[N]) noexcept {
-  return detail::start(name, kind, &parent, attributes, N);
+  return Span(detail::start(name, kind, &parent, &attributes->c_attribute(), N));
 }
 
 /// The same without a parent: the span starts a new trace.
+inline Span start_root(const char *name, SpanKind kind = SpanKind::internal) noexcept {
+  return Span(bext_start_root(name, detail::c_kind(kind)));
+}
 inline Span start_root(const Text &name, SpanKind kind = SpanKind::internal) noexcept {
-  return detail::start(name, kind, nullptr, nullptr, 0);
+  return Span(detail::start(name, kind, nullptr, nullptr, 0));
 }
 template <size_t N>
 Span start_root(const Text &name, SpanKind kind, const Attribute (&attributes)[N]) noexcept {
-  return detail::start(name, kind, nullptr, attributes, N);
+  return Span(detail::start(name, kind, nullptr, &attributes->c_attribute(), N));
 }
 
 /// The same below the host's span round this call, or without a parent where there is none.
+inline Span start_under_current(const char *name, SpanKind kind = SpanKind::internal) noexcept {
+  return Span(bext_start_under_current(name, detail::c_kind(kind)));
+}
 inline Span start_under_current(const Text &name, SpanKind kind = SpanKind::internal) noexcept {
-  return detail::start_under_current(name, kind, nullptr, 0);
+  return Span(detail::start_under_current(name, kind, nullptr, 0));
 }
 template <size_t N>
 Span start_under_current(const Text &name, SpanKind kind, const Attribute (&attributes)[N]) noexcept {
-  return detail::start_under_current(name, kind, attributes, N);
+  return Span(detail::start_under_current(name, kind, &attributes->c_attribute(), N));
 }
 
+inline void Handle::event(const char *name) const noexcept { bext_event(handle_, name); }
 inline void Handle::event(const Text &name) const noexcept { detail::add_event(*this, 0, name, nullptr, 0); }
 inline void Handle::event_at(uint64_t time_unix_nanos, const Text &name) const noexcept {
   detail::add_event(*this, time_unix_nanos, name, nullptr, 0);
 }
 template <size_t N>
 void Handle::event(const Text &name, const Attribute (&attributes)[N]) const noexcept {
-  detail::add_event(*this, 0, name, attributes, N);
+  detail::add_event(*this, 0, name, &attributes->c_attribute(), N);
 }
 template <size_t N>
 void Handle::event_at(uint64_t time_unix_nanos, const Text &name, const Attribute (&attributes)[N]) const noexcept {
-  detail::add_event(*this, time_unix_nanos, name, attributes, N);
+  detail::add_event(*this, time_unix_nanos, name, &attributes->c_attribute(), N);
 }
 
 /// How many pieces this SDK dropped or cut since the instance started; stays at 2^32-1. What the host drops, the host
 /// counts.
 inline uint32_t dropped() noexcept { return bext_dropped(); }
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#undef BEXT_IMPL_ONE_COPY
 
 } // namespace bext
 
