@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bext_abi import SpanKind, SpanStatus, StatusCode
-from bext_host.exporters.otlp_json import DEFAULT_RESOURCE, request_to_line
+from bext_host.exporters.otlp_json import request_to_line
 from host.exporters.otlp_messages import as_json, read, request_of, strict
 from host.exporters.sample_spans import FULL, HOSTILE, START, a_request, span, span_that_says
 from support.processes import environment
@@ -119,10 +119,6 @@ def test_any_text_in_any_place_is_one_line_that_protobuf_reads(text):
     assert line.isascii()
     assert line.count("\n") == 1
     assert read(line) == request_of(span_that_says(clean), {})
-
-
-def test_the_default_resource_is_an_unknown_service():
-    assert dict(DEFAULT_RESOURCE) == {"service.name": "unknown_service:bext-tracer"}
 
 
 def test_no_opentelemetry_package_is_imported_for_it():

@@ -18,7 +18,6 @@ from bext_host import FinishedSpan, SpanRecorder
 from bext_host.exporters import FileExporter, StdoutExporter
 from bext_host.exporters.http import BackOff
 from bext_host.exporters.otlp import OtlpSpanExporter
-from bext_host.exporters.otlp_json import DEFAULT_RESOURCE
 from bext_host.exporters.resource import resource_attributes
 from host.exporters.finished_files import lines
 from host.exporters.otlp_messages import request_of
@@ -161,7 +160,7 @@ def test_lines_of_a_file_are_decoded_like_protobuf(tmp_path):
     with Receiver() as second:
         with rotel.running_rotel(tmp_path, f"http://127.0.0.1:{second.port}") as collector:
             assert [collector.post_json(line) for line in lines(path)] == [200, 200]
-        assert parts(forwarded(second)) == parts(request_of(batch, RESOURCE) for batch in batches)
+        assert parts(forwarded(second)) == parts(request_of(batch, resource_attributes(attributes=RESOURCE)) for batch in batches)
 
 
 def test_lines_of_the_standard_output_are_as_well(tmp_path):
@@ -171,7 +170,7 @@ def test_lines_of_the_standard_output_are_as_well(tmp_path):
     with Receiver() as second:
         with rotel.running_rotel(tmp_path, f"http://127.0.0.1:{second.port}") as collector:
             assert [collector.post_json(line) for line in lines(path)] == [200]
-        assert parts(forwarded(second)) == parts([request_of(a_request(), DEFAULT_RESOURCE)])
+        assert parts(forwarded(second)) == parts([request_of(a_request(), resource_attributes())])
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
