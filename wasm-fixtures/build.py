@@ -25,6 +25,7 @@ from build_error import BuildError
 FIXTURES: Final = Path(__file__).resolve().parent
 
 SOURCES: Final = {
+    "assemblyscript": ("conformance/assemblyscript/*.ts",),
     "c": ("*.c", "hostile/*.c", "conformance/c/*.c"),
     "cpp": ("conformance/cpp/*.cpp",),
     "go": ("*/main.go", "conformance/go/scenarios.go"),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import struct
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +10,8 @@ from types import ModuleType
 
 import pytest
 import wasmtime
+from build_error import BuildError
+from compilers import assemblyscript
 
 from guest_sdk.conftest import ROOT
 from guest_sdk.driving import ANSWER, Driver, Handle
@@ -28,15 +28,11 @@ TEST_IMPORTS = {"print": (I32, I32), "fail": (I32, I32), "set_answer": (I64,) * 
 
 def compiler() -> ModuleType:
     """The module that builds fixtures in AssemblyScript; skips the test, in words, where its toolchain is missing."""
-    folder = str(ROOT / "wasm-fixtures")
-    if folder not in sys.path:
-        sys.path.append(folder)
-    module = importlib.import_module("compilers.assemblyscript")
     try:
-        module.check()
-    except importlib.import_module("build_error").BuildError as error:
-        pytest.skip(str(error))
-    return module
+        assemblyscript.check()
+    except BuildError as missing:
+        pytest.skip(str(missing))
+    return assemblyscript
 
 
 def as_bytes(handle: Handle) -> bytes:
