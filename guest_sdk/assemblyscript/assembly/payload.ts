@@ -106,6 +106,7 @@ let clock: u32 = 0;
 // @ts-ignore: decorator
 @inline
 function payloadAt(index: u32): Payload {
+  if (BUFFER_SIZE < 256) ERROR("BEXT_TRACER_BUFFER_SIZE must be at least 256");
   return changetype<Payload>(payloads + index * PAYLOAD_SIZE);
 }
 
@@ -164,6 +165,7 @@ function close(payload: Payload, field: u32): bool {
 function clear(payload: Payload, field: u32): void {
   const start = boundOf(payload, field);
   const end = boundOf(payload, field + 1);
+  if (start == end) return;
   rotate(payload.bytes + start, end - start, sizeOfPayload(payload) - end);
   resize(payload, field, start - end);
 }

@@ -35,6 +35,7 @@ let stolen: u32 = 0;
 // @ts-ignore: decorator
 @inline
 function slotOf(index: u32): usize {
+  if (SPANS < 8 || (SPANS & (SPANS - 1)) != 0) ERROR("BEXT_TRACER_SPANS must be a power of two, at least 8");
   return slots + index * SLOT_SIZE;
 }
 
