@@ -1,10 +1,5 @@
 /** The imports of the ABI (abi/ABI.md, section 6), and its numbers under the names of abi/bext_tracer_abi.h. */
 
-/** Bytes of a handle in memory: the trace id's upper half, its lower half, the span id, each a little-endian u64. */
-export const BEXT_HANDLE_SIZE: u32 = 24;
-export const BEXT_HANDLE_OFFSET_TRACE_ID_HI: usize = 0;
-export const BEXT_HANDLE_OFFSET_TRACE_ID_LO: usize = 8;
-export const BEXT_HANDLE_OFFSET_SPAN_ID: usize = 16;
 export const BEXT_TRACE_FLAG_SAMPLED: u8 = 1;
 export const BEXT_PARENT_FLAGS_DEFAULT: u8 = 1;
 export const BEXT_MAX_TIME_UNIX_NANOS: u64 = 0x7fff_ffff_ffff_ffff;
