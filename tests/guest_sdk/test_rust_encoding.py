@@ -62,7 +62,7 @@ __all__ = [
 
 pytestmark = pytest.mark.toolchain
 
-PIECES = 128  # attributes and links of one builder
+MOST = 128  # attributes of one builder, and links
 BUFFER = 4096  # a builder's own
 ARENA = 65536
 MAX_TIME = (1 << 63) - 1
@@ -86,7 +86,7 @@ def test_an_invalid_handle_makes_no_host_call(driver: Driver, handle: driving.Ha
     assert lines == ["dropped 0"]
 
 
-@pytest.mark.parametrize("count", [1, 15, 16, 17, 64])
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 128])
 def test_containers_have_the_shortest_header(driver: Driver, count: int):
     other, pairs = (4, 5, 6), {f"key {i}": i for i in range(count)}
     attributes = [driving.attr(key, value) for key, value in pairs.items()]
@@ -104,11 +104,13 @@ def test_every_kind(driver: Driver, kind: int):
 # --- What does not fit ------------------------------------------------------------------------------------------------
 
 
-def test_more_pieces_than_a_builder_has_room_for_are_dropped(driver: Driver):
-    attributes = [driving.attr(f"{i}", i) for i in range(PIECES)]
-    lines = driver.run(driving.span("s"), *attributes, driving.attr("more", 1), driving.link((1, 1, 1)), "start", "dropped")
-    assert bytes.fromhex(lines[0].split()[1]) == driving.pack({"name": "s", "attributes": {f"{i}": i for i in range(PIECES)}})
-    assert driving.dropped(lines) == 2
+def test_more_attributes_or_links_than_a_builder_has_room_for_are_dropped(driver: Driver):
+    attributes = [driving.attr(f"{i}", i) for i in range(MOST + 1)]
+    links = [driving.link((1, 1, i + 1)) for i in range(MOST + 2)]
+    lines = driver.run(driving.span("s"), *attributes, *links, "start", "dropped")
+    fields = {"attributes": {f"{i}": i for i in range(MOST)}, "links": [{"handle": [1, 1, i + 1]} for i in range(MOST)]}
+    assert bytes.fromhex(lines[0].split()[1]) == driving.pack({"name": "s"} | fields)
+    assert driving.dropped(lines) == 3
 
 
 @pytest.mark.parametrize("length", [*range(3300, 4200, 7), 5000, 70000])

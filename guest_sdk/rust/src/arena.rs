@@ -51,8 +51,8 @@ pub extern "C" fn bext_alloc(length: usize) -> *mut u8 {
     ARENA.alloc(length)
 }
 
-/// Takes a block of [`bext_alloc`] back, in any order. Null, a pointer from elsewhere and a second free are ignored. An
-/// export for the host.
+/// Takes a block of [`bext_alloc`] back, in any order. Null and a pointer from elsewhere are ignored. An export for the
+/// host, which gives each block back at most once.
 #[cfg_attr(target_arch = "wasm32", no_mangle)]
 pub extern "C" fn bext_free(pointer: *mut u8, _length: usize) {
     ARENA.free(pointer);

@@ -7,14 +7,14 @@ use crate::payload::{Payload, Relation};
 use crate::span::Span;
 use crate::traceparent::TraceParent;
 use crate::value::{KeyValue, Value};
-use crate::writer::lend;
+use crate::writer::{lend, Byte};
 use core::fmt;
 
 /// A span that is to be started.
 ///
 /// The calls may come in any order; the last one counts of those that set one thing. The builder borrows what it is
 /// given, and copies nothing before [`start`](SpanBuilder::start). What does not fit then is dropped alone and
-/// [counted](crate::dropped()), and the span still starts: there is room for 128 attributes and links, and for a payload
+/// [counted](crate::dropped()), and the span still starts: there is room for 128 attributes, 128 links, and for a payload
 /// of 4 KiB, or as much as is lent by [`with_buffer`](SpanBuilder::with_buffer).
 ///
 /// ```
@@ -32,11 +32,12 @@ use core::fmt;
 #[must_use = "a span starts with `start`"]
 pub struct SpanBuilder<'b> {
     payload: Payload<'b>,
+    lent: &'b mut [Byte],
 }
 
 impl<'b> SpanBuilder<'b> {
     pub(crate) fn new(name: &'b [u8]) -> Self {
-        SpanBuilder { payload: Payload::new(name) }
+        SpanBuilder { payload: Payload::new(name), lent: &mut [] }
     }
 
     /// Lends a buffer for the payload, with a margin of 64 bytes. One below 4 KiB is not used. A name above an eighth of
@@ -49,7 +50,7 @@ impl<'b> SpanBuilder<'b> {
     /// let span = Span::builder("upload").with_buffer(&mut buffer).attr("body", body).start();
     /// ```
     pub fn with_buffer(&mut self, buffer: &'b mut [u8]) -> &mut Self {
-        self.payload.lent = lend(buffer);
+        self.lent = lend(buffer);
         self
     }
 
@@ -90,7 +91,7 @@ impl<'b> SpanBuilder<'b> {
 
     /// Adds an attribute. Of two with the same key the host takes the last value.
     pub fn attr(&mut self, key: &'b (impl AsRef<[u8]> + ?Sized), value: impl Into<Value<'b>>) -> &mut Self {
-        self.payload.attribute(KeyValue::new(key, value));
+        self.payload.attribute(key.as_ref(), value.into());
         self
     }
 
@@ -113,12 +114,9 @@ impl<'b> SpanBuilder<'b> {
     }
 
     /// Starts the span. The builder stays as it was.
-    #[inline(never)]
     pub fn start(&mut self) -> Span {
         let mut span = Span(SpanHandle::INVALID);
-        if self.payload.relation != Relation::Local || !self.payload.parent.is_invalid() {
-            self.payload.send(None, &mut span.0);
-        }
+        self.payload.send(self.lent, Some(&mut span.0));
         span
     }
 }

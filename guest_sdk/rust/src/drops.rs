@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 static DROPPED: AtomicU32 = AtomicU32::new(0);
 
+#[inline(never)]
 pub(crate) fn count() {
     DROPPED.store(dropped().saturating_add(1), Ordering::Relaxed);
 }

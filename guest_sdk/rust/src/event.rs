@@ -1,9 +1,9 @@
 //! Events, piece by piece.
 
 use crate::handle::SpanHandle;
-use crate::payload::Payload;
-use crate::value::{KeyValue, Value};
-use crate::writer::lend;
+use crate::payload::{Payload, Relation};
+use crate::value::Value;
+use crate::writer::{lend, Byte};
 use core::fmt;
 
 /// An event that is to be added to a span.
@@ -21,29 +21,32 @@ use core::fmt;
 #[must_use = "an event is added with `add`"]
 pub struct EventBuilder<'b> {
     payload: Payload<'b>,
-    span: SpanHandle,
+    lent: &'b mut [Byte],
 }
 
 impl<'b> EventBuilder<'b> {
     pub(crate) fn new(span: &SpanHandle, name: &'b [u8]) -> Self {
-        EventBuilder { span: *span, payload: Payload::new(name) }
+        let mut builder = EventBuilder { payload: Payload::new(name), lent: &mut [] };
+        builder.payload.relation = Relation::Local;
+        builder.payload.parent = *span;
+        builder
     }
 
     /// Lends a buffer for the payload; see [`SpanBuilder::with_buffer`](crate::SpanBuilder::with_buffer).
     pub fn with_buffer(&mut self, buffer: &'b mut [u8]) -> &mut Self {
-        self.payload.lent = lend(buffer);
+        self.lent = lend(buffer);
         self
     }
 
     /// Takes another span to add the event to.
     pub fn on(&mut self, span: &SpanHandle) -> &mut Self {
-        self.span = *span;
+        self.payload.parent = *span;
         self
     }
 
     /// Adds an attribute. Of two with the same key the host takes the last value.
     pub fn attr(&mut self, key: &'b (impl AsRef<[u8]> + ?Sized), value: impl Into<Value<'b>>) -> &mut Self {
-        self.payload.attribute(KeyValue::new(key, value));
+        self.payload.attribute(key.as_ref(), value.into());
         self
     }
 
@@ -55,9 +58,7 @@ impl<'b> EventBuilder<'b> {
 
     /// Adds the event to its span. The builder stays as it was, and may be added again.
     pub fn add(&mut self) {
-        if !self.span.is_invalid() {
-            self.payload.send(Some(&self.span), &mut SpanHandle::default());
-        }
+        self.payload.send(self.lent, None);
     }
 }
 

@@ -72,14 +72,14 @@ impl SpanHandle {
 
     #[inline(never)]
     fn set_attribute(&self, key: &[u8], value: &Value) {
+        if self.is_invalid() {
+            return;
+        }
         let mut scratch = [MaybeUninit::uninit(); SCRATCH];
         let mut writer = Writer::new(&mut scratch);
         writer.byte(0x92);
         writer.attribute(key, value);
         let length = writer.written();
-        if self.is_invalid() {
-            return;
-        }
         match scratch.get(..length) {
             Some(payload) => abi::set_attribute(self, payload),
             None => drops::count(),

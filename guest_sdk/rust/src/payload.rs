@@ -4,16 +4,15 @@ use crate::abi;
 use crate::drops;
 use crate::handle::SpanHandle;
 use crate::kind::SpanKind;
-use crate::value::KeyValue;
+use crate::value::{KeyValue, Value};
 use crate::writer::{Byte, Form, Writer, ARRAY, MAP};
 use core::mem::MaybeUninit;
-use core::slice;
 
 /// Bytes behind a payload, unless more are lent.
 const OWN: usize = 4096;
 
-/// Attributes and links of one payload: as many attributes as a host takes by default.
-const PIECES: usize = 128;
+/// The most attributes, and the most links, of one payload: as many as a host takes by default.
+const MOST: usize = 128;
 
 /// A tracestate that is longer is not valid, and dropped. A name is cut at an eighth of the room. So both fit together
 /// with all of the head, even where each byte is ill-formed and becomes three.
@@ -29,24 +28,47 @@ pub(crate) enum Relation {
     Remote,
 }
 
-#[derive(Clone, Copy)]
-enum Piece<'b> {
-    Attribute(KeyValue<'b>),
-    Link(&'b SpanHandle, &'b [KeyValue<'b>]),
+pub(crate) type Link<'b> = (&'b SpanHandle, &'b [KeyValue<'b>]);
+
+/// What was added first comes first; the rest is not initialized.
+struct List<T> {
+    items: [MaybeUninit<T>; MOST],
+    count: usize,
+}
+
+impl<T: Copy> List<T> {
+    fn new() -> Self {
+        List { items: [MaybeUninit::uninit(); MOST], count: 0 }
+    }
+
+    fn push(&mut self, item: T) {
+        if let Some(slot) = self.items.get_mut(self.count) {
+            *slot = MaybeUninit::new(item);
+            self.count += 1;
+        } else {
+            drops::count();
+        }
+    }
+
+    #[allow(unsafe_code)]
+    fn get(&self, index: usize) -> Option<&T> {
+        let item = self.items.get(index)?;
+        // SAFETY: `push` has written the first `count`.
+        (index < self.count).then(|| unsafe { item.assume_init_ref() })
+    }
 }
 
 pub(crate) struct Payload<'b> {
+    /// Of an event, the span that it is added to.
     pub(crate) parent: SpanHandle,
     pub(crate) time: u64,
     name: &'b [u8],
     pub(crate) trace_state: &'b [u8],
-    pub(crate) lent: &'b mut [Byte],
-    count: usize,
-    links: usize,
     pub(crate) kind: SpanKind,
     pub(crate) relation: Relation,
     pub(crate) flags: u8,
-    pieces: [MaybeUninit<Piece<'b>>; PIECES],
+    attributes: List<KeyValue<'b>>,
+    links: List<Link<'b>>,
 }
 
 impl<'b> Payload<'b> {
@@ -57,64 +79,49 @@ impl<'b> Payload<'b> {
             time: 0,
             name,
             trace_state: &[],
-            lent: &mut [],
-            count: 0,
-            links: 0,
             kind: SpanKind::Internal,
             relation: Relation::None,
             flags: 0,
-            pieces: [MaybeUninit::uninit(); PIECES],
+            attributes: List::new(),
+            links: List::new(),
         }
     }
 
     #[inline(never)]
-    fn add(&mut self, piece: Piece<'b>) {
-        if let Some(slot) = self.pieces.get_mut(self.count) {
-            *slot = MaybeUninit::new(piece);
-            self.count += 1;
-        } else {
-            drops::count();
-        }
+    pub(crate) fn attribute(&mut self, key: &'b [u8], value: Value<'b>) {
+        self.attributes.push(KeyValue { key, value });
     }
 
-    pub(crate) fn attribute(&mut self, attribute: KeyValue<'b>) {
-        self.add(Piece::Attribute(attribute));
-    }
-
+    #[inline(never)]
     pub(crate) fn link(&mut self, other: &'b SpanHandle, attributes: &'b [KeyValue<'b>]) {
         if !other.is_invalid() {
-            self.links += usize::from(self.count < PIECES);
-            self.add(Piece::Link(other, attributes));
+            self.links.push((other, attributes));
         }
     }
 
-    #[allow(unsafe_code)]
-    fn pieces(&self) -> &[Piece<'b>] {
-        // SAFETY: `add` has written the first `count`.
-        unsafe { slice::from_raw_parts(self.pieces.as_ptr().cast(), self.count) }
-    }
-
-    /// Writes the payload and hands it over: as an event of a span, or as a span, whose handle goes to `started`.
+    /// Writes the payload and hands it over, unless it is of a span that is not sampled: as a span, whose handle goes to
+    /// `started`, or as an event.
     #[inline(never)]
-    pub(crate) fn send(&mut self, event_of: Option<&SpanHandle>, started: &mut SpanHandle) {
-        let mut own = [MaybeUninit::uninit(); OWN];
-        let lent = core::mem::take(&mut self.lent);
-        let buffer = if lent.len() < OWN { &mut own[..] } else { &mut *lent };
-        let length = self.write(event_of.is_some(), &mut Writer::new(buffer));
-        let payload = buffer.get(..length).unwrap_or(&[]);
-        match event_of {
-            Some(span) => abi::add_event(span, payload),
-            None => abi::start_span(payload, started),
+    pub(crate) fn send(&self, lent: &mut [Byte], started: Option<&mut SpanHandle>) {
+        if self.relation == Relation::Local && self.parent.is_invalid() {
+            return;
         }
-        self.lent = lent;
+        let mut own = [MaybeUninit::uninit(); OWN];
+        let buffer = if lent.len() < OWN { &mut own } else { lent };
+        let length = self.write(started.is_none(), &mut Writer::new(buffer));
+        let payload = buffer.get(..length).unwrap_or(&[]);
+        match started {
+            Some(started) => abi::start_span(payload, started),
+            None => abi::add_event(&self.parent, payload),
+        }
     }
 
-    fn write(&self, event: bool, writer: &mut Writer) -> usize {
+    fn write(&self, is_event: bool, writer: &mut Writer) -> usize {
         writer.byte(0);
         writer.key(b"\xa4name");
         writer.text_cut(self.name, writer.room() / 8);
         writer.field(b"\xa4kind", self.kind as u64, 0);
-        if self.relation != Relation::None {
+        if self.relation != Relation::None && !is_event {
             writer.key(b"\xa6parent");
             writer.handle(&self.parent);
         }
@@ -130,7 +137,7 @@ impl<'b> Payload<'b> {
         }
         self.list(writer, false);
         self.list(writer, true);
-        writer.field(if event { b"\xaftime_unix_nanos" } else { b"\xb5start_time_unix_nanos" }, self.time, 0);
+        writer.field(if is_event { b"\xaftime_unix_nanos" } else { b"\xb5start_time_unix_nanos" }, self.time, 0);
         writer.close()
     }
 
@@ -138,19 +145,20 @@ impl<'b> Payload<'b> {
     #[inline(never)]
     fn list(&self, writer: &mut Writer, links: bool) {
         let (key, form): (&[u8], Form) = if links { (b"\xa5links", ARRAY) } else { (b"\xaaattributes", MAP) };
-        let start = writer.mark();
-        let all = if links { self.links } else { self.count - self.links };
+        let all = if links { self.links.count } else { self.attributes.count };
+        let start = writer.written();
         writer.container(key, form, all);
-        let items = writer.mark();
-        let mut kept = 0;
-        for piece in self.pieces() {
-            let mark = writer.mark();
-            match piece {
-                Piece::Attribute(attribute) if !links => writer.attribute(attribute.key, &attribute.value),
-                Piece::Link(other, attributes) if links => writer.link(other, attributes),
-                _ => continue,
+        let items = writer.written();
+        let mut kept = all;
+        for index in 0..all {
+            let mark = writer.written();
+            if links {
+                if let Some(link) = self.links.get(index) {
+                    writer.link(link);
+                }
+            } else if let Some(pair) = self.attributes.get(index) {
+                writer.attribute(pair.key, &pair.value);
             }
-            kept += 1;
             if writer.room() < SPARE {
                 writer.rewind(mark);
                 drops::count();
@@ -158,7 +166,7 @@ impl<'b> Payload<'b> {
             }
         }
         if kept != all {
-            let end = writer.mark();
+            let end = writer.written();
             writer.rewind(start);
             writer.fields -= 1;
             writer.container(key, form, kept);

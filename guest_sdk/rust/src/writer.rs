@@ -2,7 +2,8 @@
 
 use crate::drops;
 use crate::handle::SpanHandle;
-use crate::value::{KeyValue, Value};
+use crate::payload::Link;
+use crate::value::Value;
 use core::mem::MaybeUninit;
 
 /// A byte of a buffer that nobody clears before it is written.
@@ -39,7 +40,7 @@ pub(crate) struct Writer<'b> {
 }
 
 /// `written`, once something did not fit: no slice has this index.
-pub(crate) const FULL: usize = usize::MAX;
+const FULL: usize = usize::MAX;
 
 impl<'b> Writer<'b> {
     pub(crate) fn new(out: &'b mut [Byte]) -> Self {
@@ -51,12 +52,9 @@ impl<'b> Writer<'b> {
         self.written
     }
 
-    pub(crate) fn mark(&self) -> usize {
-        self.written
-    }
-
-    pub(crate) fn rewind(&mut self, mark: usize) {
-        self.written = mark;
+    /// Forgets what was written since it was so much.
+    pub(crate) fn rewind(&mut self, written: usize) {
+        self.written = written;
     }
 
     /// Writes once more what was written from `from` to `to`.
@@ -76,6 +74,7 @@ impl<'b> Writer<'b> {
         length
     }
 
+    #[inline(never)]
     pub(crate) fn room(&self) -> usize {
         self.out.len().saturating_sub(self.written)
     }
@@ -200,6 +199,9 @@ impl<'b> Writer<'b> {
                 high = 0xbf;
                 continue;
             }
+            if value < 0x80 {
+                continue;
+            }
             low = match value {
                 0xe0 => 0xa0,
                 0xf0 => 0x90,
@@ -211,7 +213,7 @@ impl<'b> Writer<'b> {
                 0xc2..=0xf3 => 0xbf,
                 _ => 0, // leads nothing
             };
-            missing = u32::from(value > 0x7f) + u32::from(value > 0xdf) + u32::from(value > 0xef);
+            missing = 1 + u32::from(value > 0xdf) + u32::from(value > 0xef);
         }
         if missing != 0 {
             self.repair(mark);
@@ -257,10 +259,21 @@ impl<'b> Writer<'b> {
 
     #[inline(always)]
     fn array<T>(&mut self, items: &[T], write: impl Fn(&mut Self, &T)) {
-        self.count(ARRAY, items.len());
-        for item in items {
+        let tried = self.array_header(items.len());
+        for item in items.iter().take(tried) {
             write(self, item);
         }
+    }
+
+    /// Returns how many items to write. Each takes a byte or more: where they cannot fit, none is tried.
+    #[inline(never)]
+    fn array_header(&mut self, count: usize) -> usize {
+        if count > self.room() {
+            self.written = FULL;
+            return 0;
+        }
+        self.count(ARRAY, count);
+        count
     }
 
     fn bool(&mut self, value: bool) {
@@ -287,7 +300,7 @@ impl<'b> Writer<'b> {
     }
 
     #[inline(never)]
-    pub(crate) fn link(&mut self, other: &SpanHandle, attributes: &[KeyValue]) {
+    pub(crate) fn link(&mut self, (other, attributes): &Link) {
         self.byte(if attributes.is_empty() { 0x81 } else { 0x82 });
         self.bytes(b"\xa6handle");
         self.handle(other);
@@ -296,7 +309,7 @@ impl<'b> Writer<'b> {
         }
         self.bytes(b"\xaaattributes");
         self.count(MAP, attributes.len());
-        for attribute in attributes {
+        for attribute in *attributes {
             self.attribute(attribute.key, &attribute.value);
         }
     }
