@@ -1,48 +1,43 @@
+//! Calls everything of the SDK, once: what it adds to an empty module is what the SDK takes at most.
 #![no_std]
+
 use bext_tracer::{current_span, dropped, KeyValue, Span, SpanKind, StatusCode, TraceParent};
+
+static mut BUFFER: [u8; 8192] = [0; 8192];
 
 #[no_mangle]
 pub extern "C" fn on_request_complete(event_json: *const u8, length: usize) -> i32 {
     let text = unsafe { core::slice::from_raw_parts(event_json, length) };
-    let remote = TraceParent::parse(text);
+    let buffer = unsafe { &mut *core::ptr::addr_of_mut!(BUFFER) };
     let root = Span::root("root", SpanKind::Server);
-    let mut buffer = [core::mem::MaybeUninit::<u8>::uninit(); 4096];
-    let buffer = unsafe { &mut *(&mut buffer as *mut _ as *mut [u8; 4096]) };
-    let span = Span::builder("b")
-        .with_buffer(buffer)
+    let span = Span::builder("builder")
         .kind(SpanKind::Consumer)
-        .parent(&root).under_current()
-        .remote_parent(remote, text)
-        .attr("s", "v")
-        .attr(text, text)
+        .parent(&root)
+        .under_current()
+        .remote_parent(TraceParent::parse(text), text)
+        .attr("key", text)
         .link(&root)
-        .link_with(&root, &[KeyValue::new("k", 1)])
+        .link_with(&root, &[KeyValue::new("key", 1)])
         .start_time(5)
+        .with_buffer(buffer)
         .start();
-    let other = Span::builder("o").parent(&span).start().into_handle();
-    span.set("str", "x");
+    span.set("str", "text");
     span.set("bool", true);
-    span.set("i64", 42);
+    span.set("i64", dropped());
     span.set("f64", 0.5);
-    span.set("strs", &["a", "b"]);
-    span.set("bools", &[true, false]);
-    span.set("ints", &[1i64, 2]);
-    span.set("floats", &[1.0, 2.0]);
-    span.set("texts", &[text]);
-    span.set("dropped", dropped());
+    span.set("str_array", &["text"]);
+    span.set("bool_array", &[true]);
+    span.set("i64_array", &[1_i64]);
+    span.set("f64_array", &[0.5]);
     span.set("traceparent", span.traceparent(true).as_bytes());
-    span.add_event("plain");
-    span.event("e").attr("n", 1).time(7).add();
-    span.event("big").with_buffer(buffer).attr("n", 1).add();
+    span.add_event("event");
+    span.event("event").attr("key", 1).time(7).with_buffer(buffer).add();
     span.set_status(StatusCode::Unset, "");
-    span.set_error("m");
+    span.set_error(text);
     span.set_ok();
-    other.end();
     if let Some(host) = current_span() {
-        host.end();
+        host.child("child", SpanKind::Client).into_handle().end();
     }
-    let child = Span::under_current("c", SpanKind::Client);
-    child.child("cc", SpanKind::Internal).end();
-    child.end_at(9);
+    Span::under_current("below", SpanKind::Internal).end_at(9);
     0
 }
