@@ -113,16 +113,21 @@ def test_the_readmes_manifest_builds_with_cargo(tmp_path: Path):
 
 # --- Fixtures ---------------------------------------------------------------------------------------------------------
 
-COMPILE = "import sys; from pathlib import Path; from compilers import rust; rust.check(); sys.stdout.buffer.write(rust.compile_fixture(Path(sys.argv[1])))"
+COMPILE = """\
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from compilers import rust
+rust.check()
+sys.stdout.buffer.write(rust.compile_fixture(Path(sys.argv[2])))
+"""
 
 
 def compile_fixture(checkout: Path, name: str) -> bytes:
     """What compilers/rust.py makes of a fixture in a checkout."""
     fixtures = checkout / "wasm-fixtures"
-    path = f"import sys; sys.path.insert(0, {str(fixtures)!r}); "
-    done = subprocess.run(
-        [sys.executable, "-c", path + COMPILE, fixtures / "conformance" / "rust" / name], capture_output=True, check=False
-    )
+    source = fixtures / "conformance" / "rust" / name
+    done = subprocess.run([sys.executable, "-c", COMPILE, fixtures, source], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 
