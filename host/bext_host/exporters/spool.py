@@ -54,11 +54,12 @@ class SpoolFull(BextTracerError, OSError):
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """A body that waits: how many spans it carries, and where it lies."""
+    """A body that waits: how many spans it carries, where it lies, and whether this process put it there, or one before it."""
 
     body: bytes
     spans: int
     path: Path
+    is_own: bool
 
 
 class Spool:
@@ -92,9 +93,27 @@ class Spool:
     @property
     def spans(self) -> int:
         """How many spans wait."""
-        return sum(entry.spans for folder in self._folders for entry in folder.entries)
+        return sum(folder.spans for folder in self._folders)
 
-    def put(self, body: bytes, spans: int) -> None:
+    @property
+    def bodies(self) -> int:
+        """How many bodies wait."""
+        return sum(len(folder.entries) for folder in self._folders)
+
+    @property
+    def own_spans(self) -> int:
+        """How many of these this process put there."""
+        return 0 if self._own is None else self._own.spans
+
+    def check(self) -> None:
+        """Find out whether there can be such a directory, and make nothing. Raises FolderRefused or OSError where there cannot."""
+        with suppress(FileNotFoundError), private_folder(self._directory, make=False):
+            return
+        above = next(path for path in self._directory.parents if path.exists())
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(above))
+
+    def put(self, body: bytes, spans: int) -> Spooled:
         """Keep a body behind all that wait. Raises SpoolFull where it does not fit."""
         self._look()
         size = _HEADER.size + len(body)
@@ -104,7 +123,7 @@ class Spool:
             with self._locked() as directory:
                 self._own = _Folder.make(self._directory, directory)
             self._folders.append(self._own)
-        self._own.put(body, spans)
+        return Spooled(body, spans, self._own.path / self._own.put(body, spans), is_own=True)
 
     def oldest(self) -> Spooled | None:
         """The body that waits longest, still there until `remove`; None where none waits."""
@@ -113,7 +132,7 @@ class Spool:
             while folder.entries:
                 entry = folder.entries[0]
                 try:
-                    return folder.read(entry)
+                    return folder.read(entry, is_own=folder is self._own)
                 except _Damaged as damage:
                     self.damaged += 1
                     log_safely(logger, logging.WARNING, "%s is removed: %s", str(folder.path / entry.name), str(damage))
@@ -181,6 +200,7 @@ class _Folder:
         self.path = path
         self.entries: deque[_Entry] = deque()
         self.size_bytes = 0
+        self.spans = 0
         self.damaged = 0
         self._descriptor = descriptor
         self._last = 0
@@ -197,7 +217,10 @@ class _Folder:
     @classmethod
     def take_over(cls, path: Path) -> _Folder | None:
         """A folder whose process has ended. None where it lives, or where there is nothing of ours in it."""
-        opened = os.open(path, _READ | os.O_DIRECTORY)
+        try:
+            opened = os.open(path, _READ | os.O_DIRECTORY)
+        except FileNotFoundError:  # its process has just emptied it
+            return None
         if foreign(os.fstat(opened)) is not None:
             os.close(opened)
             return None
@@ -225,11 +248,15 @@ class _Folder:
         with os.fdopen(os.open(name, _READ, dir_fd=self._descriptor), "rb") as file:
             size, header = os.fstat(file.fileno()).st_size, file.read(_HEADER.size)
         spans = _HEADER.unpack(header)[2] if len(header) == _HEADER.size else 0
-        self.entries.append(_Entry(name, size, spans))
-        self.size_bytes += size
+        self._add(_Entry(name, size, spans))
 
-    def put(self, body: bytes, spans: int) -> None:
-        """Write a body so that it is there whole or not at all."""
+    def _add(self, entry: _Entry) -> None:
+        self.entries.append(entry)
+        self.size_bytes += entry.size
+        self.spans += entry.spans
+
+    def put(self, body: bytes, spans: int) -> str:
+        """Write a body so that it is there whole or not at all; the name of its file."""
         self._last += 1
         name = f"{self._last:08d}{_SUFFIX}"
         unfinished = name + _UNFINISHED
@@ -247,29 +274,34 @@ class _Folder:
             with suppress(OSError):
                 os.unlink(unfinished, dir_fd=self._descriptor)
             raise
-        self.entries.append(_Entry(name, len(header) + len(body), spans))
-        self.size_bytes += len(header) + len(body)
+        self._add(_Entry(name, len(header) + len(body), spans))
+        return name
 
-    def read(self, entry: _Entry) -> Spooled:
+    def read(self, entry: _Entry, *, is_own: bool) -> Spooled:
         """The body of an entry. Raises _Damaged."""
         try:
             with os.fdopen(os.open(entry.name, _READ, dir_fd=self._descriptor), "rb") as file:
                 data = file.read(entry.size + 1)
         except FileNotFoundError:
             raise _Damaged("somebody removed it") from None
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise _Damaged(f"it cannot be read ({os.strerror(errno.EIO)})") from None
         if len(data) != entry.size or len(data) < _HEADER.size:
             raise _Damaged(f"it has {len(data)} bytes where {entry.size} were written")
         magic, checksum, spans, length = _HEADER.unpack_from(data)
         body = data[_HEADER.size :]
         if magic != _MAGIC or length != len(body) or zlib.crc32(body, zlib.crc32(_CHECKED.pack(spans, length))) != checksum:
             raise _Damaged("its checksum does not match")
-        return Spooled(body, spans, self.path / entry.name)
+        return Spooled(body, spans, self.path / entry.name, is_own)
 
     def remove(self, name: str) -> None:
         """Take out the entry of this name, whether or not the file is still there."""
         entry = next(entry for entry in self.entries if entry.name == name)
         self.entries.remove(entry)
         self.size_bytes -= entry.size
+        self.spans -= entry.spans
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._descriptor)
 

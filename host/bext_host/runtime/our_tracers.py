@@ -39,11 +39,12 @@ def _datadog(
     version: str | None = None,
     tags: dict[str, str] | None = None,
     timeout_seconds: float = 10.0,
+    spool: str | None = None,
 ) -> SpanExporter:
     """Sends spans to a Datadog agent. What is not given here, the DD_ variables say."""
     settings = DatadogSettings.of(agent_url=agent_url, service=service, env=env, version=version, tags=tags)
     with from_extra("otlp"):
-        return DatadogSpanExporter(settings, timeout_seconds=timeout_seconds)
+        return DatadogSpanExporter(settings, timeout_seconds=timeout_seconds, spool=spool)
 
 
 def _file(*, path: str, max_bytes: int = DEFAULT_BYTES, max_files: int = DEFAULT_FILES) -> SpanExporter:
@@ -63,6 +64,7 @@ def _otlp(
     client_certificate: str | None = None,
     client_key: str | None = None,
     service_name: str | None = None,
+    spool: str | None = None,
 ) -> SpanExporter:
     """Sends spans to an OTLP receiver over HTTP, as protobuf. What is not given here, the OTEL_ variables say."""
     with from_extra("otlp"):
@@ -75,6 +77,7 @@ def _otlp(
             certificate=certificate,
             client_certificate=client_certificate,
             client_key=client_key,
+            spool=spool,
         )
 
 

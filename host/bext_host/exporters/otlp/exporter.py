@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 
 from bext_abi import AttrValue
-from bext_host.exporters.http import MAX_BODY_BYTES, BackOff, Delivery, HttpSender, Request, TlsFiles
+from bext_host.exporters.http import MAX_BODY_BYTES, BackOff, Dispatch, DispatchStats, Format, HttpSender, Outbox, Request, TlsFiles
 from bext_host.exporters.resource import resource_attributes
 from bext_host.recorder.span import FinishedSpan
 
@@ -20,8 +21,14 @@ class OtlpSpanExporter:
 
     `resource` are attributes of this process, over those of the environment (see `resource_attributes`). `endpoint` is the whole URL; it,
     `headers`, `timeout_seconds` (for a request with all its attempts), `compression` ("gzip" or "none") and the paths of PEM files stand
-    over the variables OTEL_EXPORTER_OTLP_TRACES_*, which stand over OTEL_EXPORTER_OTLP_*. Raises ValueError that names what is wrong, and
-    ImportError where urllib3 is missing.
+    over the variables OTEL_EXPORTER_OTLP_TRACES_*, which stand over OTEL_EXPORTER_OTLP_*.
+
+    What the receiver cannot take for a time waits, and is sent again in order: in memory, or below the directory `spool`, from where the
+    next process sends what this one could not. At most `max_waiting_bytes` wait (default: 32 MiB, in a spool 256 MiB); then the newest
+    spans are lost, and counted. A spool keeps apart what goes to different URLs, not what differs in headers only: who sends to several
+    tenants of one URL gives each a directory.
+
+    Raises ValueError that names what is wrong, and ImportError where urllib3 is missing.
     """
 
     name = "otlp"
@@ -37,6 +44,8 @@ class OtlpSpanExporter:
         certificate: str | None = None,
         client_certificate: str | None = None,
         client_key: str | None = None,
+        spool: str | os.PathLike[str] | None = None,
+        max_waiting_bytes: int | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
         back_off: BackOff | None = None,
     ) -> None:
@@ -45,8 +54,7 @@ class OtlpSpanExporter:
         tls = TlsFiles(certificate, client_certificate, client_key)
         config = otlp_config(endpoint=endpoint, headers=headers, timeout_seconds=timeout_seconds, compression=compression, tls=tls)
         self._resource = encode_resource(resource_attributes(attributes=resource))
-        self._max_body_bytes = max_body_bytes
-        self._sender = HttpSender(
+        sender = HttpSender(
             config.endpoint,
             {**config.headers, "content-type": CONTENT_TYPE},
             config.timeout_seconds,
@@ -56,14 +64,32 @@ class OtlpSpanExporter:
             message_of=status_message,
         )
 
+        outbox = Outbox("otlp", sender.destination, spool, max_waiting_bytes)
+        form = Format(self._request, partly=partial_success, max_body_bytes=max_body_bytes)
+        self._dispatch = Dispatch(form, sender, outbox, back_off)
+
+    @property
+    def stats(self) -> DispatchStats:
+        """What was sent, given up and waits."""
+        return self._dispatch.stats
+
+    @property
+    def resend_at(self) -> float | None:
+        """When `resend` may help, a time of `time.monotonic()`; None where nothing waits."""
+        return self._dispatch.resend_at
+
     def export(self, batch: Sequence[FinishedSpan], deadline: float) -> None:
-        """Send a batch. Raises SpansLost, which says how many spans were not taken and why."""
-        Delivery(batch, self._request, self._sender, deadline, max_body_bytes=self._max_body_bytes, partly=partial_success).run()
+        """Send a batch. Raises SpansLost, which says how many spans were not taken and why, or SpansWaiting."""
+        self._dispatch.export(batch, deadline)
+
+    def resend(self, deadline: float, is_wanted: Callable[[], bool]) -> None:
+        """Send what waits. Raises as `export` does."""
+        self._dispatch.resend(deadline, is_wanted)
+
+    def shutdown(self, deadline: float) -> None:
+        """Send what waits, once more, and let go of the connection. What still waits in memory is lost. Raises as `export` does."""
+        self._dispatch.shutdown(deadline)
 
     def _request(self, batch: Sequence[FinishedSpan], start: int, stop: int) -> Request:
         encoded = encode_range(batch, start, stop, self._resource)
         return Request(encoded.data, encoded.spans, encoded.unencodable)
-
-    def shutdown(self, deadline: float) -> None:
-        """Let go of the connection; nothing is held back."""
-        self._sender.close()
