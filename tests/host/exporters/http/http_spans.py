@@ -45,13 +45,23 @@ def failure(call: Callable[[], object]) -> str:
 
 
 def accounts(recorder: SpanRecorder, exporter: Any) -> tuple[int, int, int]:
-    """How many spans were taken, wait and were lost. The recorder and the exporter agree, and no span is forgotten."""
+    """How many spans were taken, wait and were lost. The recorder and the exporter agree, and no span is forgotten.
+
+    It waits while an exporter is at work, since the two are asked one after the other.
+    """
+    deadline = time.monotonic() + 10.0
+    while (found := _accounts(recorder, exporter)) is None:
+        assert time.monotonic() < deadline, (recorder.stats, exporter.stats)
+        time.sleep(0.01)
+    return found
+
+
+def _accounts(recorder: SpanRecorder, exporter: Any) -> tuple[int, int, int] | None:
     stats, own = recorder.stats, exporter.stats
     lost = stats.dropped["export_failed"] + stats.dropped["unencodable"]
     found = stats.exported[exporter.name], stats.waiting[exporter.name], lost
-    assert found == (own.taken, own.waiting, own.given_up)
-    assert sum(found) == stats.ended - recorder.queued_spans - stats.dropped["queue_full"]
-    return found
+    ended = stats.ended - recorder.queued_spans - stats.dropped["queue_full"]
+    return found if found == (own.taken, own.waiting, own.given_up) and sum(found) == ended else None
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = 30.0) -> None:
