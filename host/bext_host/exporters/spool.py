@@ -22,7 +22,7 @@ import time
 import weakref
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,8 @@ _CHECKED: Final = struct.Struct(">IQ")
 
 _SUFFIX: Final = ".batch"
 _UNFINISHED: Final = ".part"
+_PART: Final = "-"
+"""Between a body's name and the number of a part of it: before the dot in the order of names, so that parts come before their whole."""
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -60,6 +62,16 @@ class Spooled:
     spans: int
     path: Path
     is_own: bool
+
+    @property
+    def key(self) -> Path:
+        """What tells it from others."""
+        return self.path
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it came into the place of a larger one."""
+        return _PART in self.path.name
 
 
 class Spool:
@@ -139,9 +151,22 @@ class Spool:
                     folder.remove(entry.name)
         return None
 
+    def replace(self, oldest: Spooled, parts: Sequence[tuple[bytes, int]]) -> list[Spooled]:
+        """Put parts of a body, with so many spans each, in the place of the one that waits longest, whatever the bound.
+
+        A crash in the middle leaves the whole besides its parts, so that nothing is lost.
+        """
+        folder = self._folder_of(oldest)
+        names = folder.put_before(oldest.path.name, parts)
+        folder.remove(oldest.path.name)
+        return [Spooled(body, spans, folder.path / name, oldest.is_own) for name, (body, spans) in zip(names, parts, strict=True)]
+
+    def _folder_of(self, spooled: Spooled) -> _Folder:
+        return next(folder for folder in self._folders if folder.path == spooled.path.parent)
+
     def remove(self, spooled: Spooled) -> None:
         """Take out a body that has been sent, or never will be."""
-        folder = next(folder for folder in self._folders if folder.path == spooled.path.parent)
+        folder = self._folder_of(spooled)
         folder.remove(spooled.path.name)
         if not folder.entries and folder is not self._own:
             self._folders.remove(folder)
@@ -250,15 +275,35 @@ class _Folder:
         spans = _HEADER.unpack(header)[2] if len(header) == _HEADER.size else 0
         self._add(_Entry(name, size, spans))
 
-    def _add(self, entry: _Entry) -> None:
-        self.entries.append(entry)
+    def _add(self, entry: _Entry, *, first: bool = False) -> None:
+        self.entries.appendleft(entry) if first else self.entries.append(entry)
         self.size_bytes += entry.size
         self.spans += entry.spans
 
     def put(self, body: bytes, spans: int) -> str:
-        """Write a body so that it is there whole or not at all; the name of its file."""
+        """Write a body; the name of its file."""
         self._last += 1
         name = f"{self._last:08d}{_SUFFIX}"
+        self._add(self._write(name, body, spans))
+        return name
+
+    def put_before(self, name: str, parts: Sequence[tuple[bytes, int]]) -> list[str]:
+        """Write parts of the first body, which has this name, before it; their names."""
+        stem = name.removesuffix(_SUFFIX)
+        written: list[_Entry] = []
+        try:
+            for number, (body, spans) in enumerate(parts):
+                written.append(self._write(f"{stem}{_PART}{number}{_SUFFIX}", body, spans))
+        except BaseException:
+            for entry in written:
+                self._unlink(entry.name)
+            raise
+        for entry in reversed(written):
+            self._add(entry, first=True)
+        return [entry.name for entry in written]
+
+    def _write(self, name: str, body: bytes, spans: int) -> _Entry:
+        """Write a body so that it is there whole or not at all."""
         unfinished = name + _UNFINISHED
         checked = _CHECKED.pack(spans, len(body))
         header = _HEADER.pack(_MAGIC, zlib.crc32(body, zlib.crc32(checked)), spans, len(body))
@@ -271,11 +316,13 @@ class _Folder:
             os.rename(unfinished, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
             os.fsync(self._descriptor)
         except BaseException:
-            with suppress(OSError):
-                os.unlink(unfinished, dir_fd=self._descriptor)
+            self._unlink(unfinished)
             raise
-        self._add(_Entry(name, len(header) + len(body), spans))
-        return name
+        return _Entry(name, len(header) + len(body), spans)
+
+    def _unlink(self, name: str) -> None:
+        with suppress(OSError):
+            os.unlink(name, dir_fd=self._descriptor)
 
     def read(self, entry: _Entry, *, is_own: bool) -> Spooled:
         """The body of an entry. Raises _Damaged."""

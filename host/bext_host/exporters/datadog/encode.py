@@ -39,13 +39,6 @@ def encode(spans: Iterable[FinishedSpan], settings: DatadogSettings) -> Payload:
     return Payload(msgpack.packb(chunks, unicode_errors="replace"), len(chunks))
 
 
-def chunk_count(body: bytes) -> int:
-    """How many chunks of traces are in such a body."""
-    unpacker = msgpack.Unpacker()
-    unpacker.feed(body[:5])  # the longest header of an array
-    return int(unpacker.read_array_header())
-
-
 def _by_trace(spans: Iterable[FinishedSpan]) -> Iterable[list[FinishedSpan]]:
     """One list for each whole 128-bit id; two ids that share their lower half stay two chunks."""
     traces: dict[int, list[FinishedSpan]] = {}

@@ -11,7 +11,8 @@ from bext_host.exporters.http import BackOff, Dispatch, DispatchStats, Format, H
 from bext_host.recorder.span import FinishedSpan
 from bext_host.version import version
 
-from .encode import chunk_count, encode
+from .encode import encode
+from .parts import chunk_count, halves, shown_first
 from .settings import DatadogSettings
 
 TRACES_PATH: Final = "/v0.4/traces"
@@ -48,7 +49,7 @@ class DatadogSpanExporter:
         url = self.settings.agent_url + TRACES_PATH
         sender = HttpSender(url, headers, timeout_seconds, method="PUT", back_off=back_off)
         outbox = Outbox("datadog", sender.destination, spool, max_waiting_bytes)
-        self._dispatch = Dispatch(Format(self._request, headers_of=_headers_of), sender, outbox, back_off)
+        self._dispatch = Dispatch(Format(self._request, halves, shown_first, headers_of=_headers_of), sender, outbox, back_off)
 
     @property
     def stats(self) -> DispatchStats:

@@ -28,7 +28,8 @@ MAX_BODY_BYTES: Final = 4 * 2**20
 SEARCH_REQUESTS: Final = 64
 """How many requests a batch may cost beyond those that were taken, while the span that a receiver refuses is looked for."""
 
-_BODY_IS_AT_FAULT: Final = frozenset({400, 413})
+BODY_IS_AT_FAULT: Final = frozenset({400, 413})
+"""The answers after which a smaller body may be taken."""
 
 _Piece: TypeAlias = tuple[int, int]
 """The spans from the one number to before the other, of a batch."""
@@ -52,9 +53,13 @@ class Format:
     """How spans become requests to a kind of receiver, and what its answers mean.
 
     `partly` reads what a receiver that took a body says it left out of it; `headers_of` gives the headers that depend on the body.
+    `halves` makes two bodies of one, and says how many spans are in the first; None where it cannot. `shown_first` tells people which is
+    the first span in a body.
     """
 
     encode: EncodePiece
+    halves: Callable[[bytes], tuple[bytes, bytes, int] | None]
+    shown_first: Callable[[bytes], str]
     partly: Callable[[Answer], PartialSuccess] = lambda _: PartialSuccess()
     headers_of: Callable[[bytes], Mapping[str, str]] = lambda _: {}
     max_body_bytes: int = MAX_BODY_BYTES
@@ -142,7 +147,7 @@ class Delivery:
 
     def _refused(self, piece: _Piece, failed: SendFailed) -> None:
         """Look for the span at fault, or give up: the piece alone, or all that is left where the others would fare no better."""
-        if failed.status not in _BODY_IS_AT_FAULT:
+        if failed.status not in BODY_IS_AT_FAULT:
             self._lose(piece, str(failed))
             while self._pieces:
                 self._lose(self._pieces.pop(), str(failed))
@@ -166,7 +171,8 @@ class Delivery:
         self._losses.add(_size(piece), reason)
 
     def _shown(self, piece: _Piece) -> str:
-        return _shown(self._batch[piece[0]])
+        span = self._batch[piece[0]]
+        return shown_span(span.name, span.handle.span_id_hex, span.handle.trace_id_hex)
 
 
 def rejected_spans(partly: PartialSuccess, spans: int, address: str, losses: Losses | None) -> int:
@@ -185,9 +191,10 @@ def _size(piece: _Piece) -> int:
     return stop - start
 
 
-def _shown(span: FinishedSpan) -> str:
-    name = span.name if len(span.name) <= 80 else span.name[:80] + "..."
-    return f'span "{escape(name)}" {span.handle.span_id_hex} of trace {span.handle.trace_id_hex}'
+def shown_span(name: str, span_id: str, trace_id: str) -> str:
+    """A span for people: its name, cut and escaped, and its ids in hex."""
+    short = name if len(name) <= 80 else name[:80] + "..."
+    return f'span "{escape(short)}" {span_id} of trace {trace_id}'
 
 
 def _message(error: Exception) -> str:

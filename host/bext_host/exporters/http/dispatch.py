@@ -18,9 +18,9 @@ from bext_host.recorder.exporter import SpansLost, SpansWaiting
 from bext_host.recorder.span import FinishedSpan
 
 from .answer import Answer, SendFailed
-from .delivery import Delivery, Format, rejected_spans
+from .delivery import BODY_IS_AT_FAULT, SEARCH_REQUESTS, Delivery, Format, rejected_spans
 from .losses import Losses
-from .outbox import NotKept, Outbox, Waiting
+from .outbox import NotKept, Outbox, Stored
 from .retry import BackOff
 from .sender import HttpSender
 
@@ -66,6 +66,7 @@ class Dispatch:
         self._failures = 0
         self._not_before = 0.0
         self._asked_until = 0.0
+        self._refusals_left = SEARCH_REQUESTS
         self._is_readable = True
         self._last_stats: DispatchStats | None = None
         self._taken = self._given_up = self._earlier_taken = self._earlier_given_up = 0
@@ -136,7 +137,7 @@ class Dispatch:
             if waiting is None or not self._send_again(waiting, deadline, losses):
                 return
 
-    def _oldest(self, losses: Losses) -> Waiting | None:
+    def _oldest(self, losses: Losses) -> Stored | None:
         try:
             oldest = self._outbox.oldest()
         except NotKept as why:
@@ -149,26 +150,48 @@ class Dispatch:
         finally:
             losses.add(self._outbox.take_vanished(), f"damaged or removed while they waited ({self._outbox.where})")
 
-    def _send_again(self, waiting: Waiting, deadline: float, losses: Losses) -> bool:
+    def _send_again(self, waiting: Stored, deadline: float, losses: Losses) -> bool:
         """One request with the body; whether the next may follow."""
         headers = self._form.headers_of(waiting.body)
         try:
-            answer = self._sender.send(waiting.body, deadline, headers, at_most_attempts=1, is_doubtful=waiting.is_doubtful)
+            answer = self._sender.send(waiting.body, deadline, headers, at_most_attempts=1, is_doubtful=self._outbox.is_doubtful(waiting))
         except SendFailed as failed:
             if failed.is_doubtful:
                 self._outbox.mark_doubtful(waiting)
             if failed.is_temporary or failed.answer is None or failed.status in _NOT_THE_BODYS_FAULT:
                 self._put_off(failed)
                 return False
-            self._remove(waiting)
-            self._give_up(waiting, f"waited, and refused: {failed}", losses)
+            self._refused(waiting, failed, losses)
         else:
             self._remove(waiting)
             self._note_taken(waiting, answer, losses)
         self._failed, self._failures, self._not_before = None, 0, 0.0  # the receiver answers
         return True
 
-    def _note_taken(self, waiting: Waiting, answer: Answer, losses: Losses) -> None:
+    def _refused(self, waiting: Stored, failed: SendFailed, losses: Losses) -> None:
+        """Look for the span at fault, or give the body up."""
+        if failed.status in BODY_IS_AT_FAULT and self._halved(waiting):
+            return
+        who = f"{self._form.shown_first(waiting.body)} " if waiting.spans == 1 else ""
+        self._remove(waiting)
+        self._give_up(waiting, f"{who}waited, and was refused: {failed}", losses)
+
+    def _halved(self, waiting: Stored) -> bool:
+        """Put the halves of a body in its place, where it has some and not too many of its parts were refused."""
+        if not waiting.is_part:
+            self._refusals_left = SEARCH_REQUESTS
+        self._refusals_left -= 1
+        halves = self._form.halves(waiting.body) if self._refusals_left > 0 and waiting.spans > 1 else None
+        if halves is None:
+            return False
+        first, second, spans = halves
+        try:
+            self._outbox.replace(waiting, [(first, spans), (second, waiting.spans - spans)])
+        except NotKept:
+            return False
+        return True
+
+    def _note_taken(self, waiting: Stored, answer: Answer, losses: Losses) -> None:
         partly = self._form.partly(answer)
         rejected = rejected_spans(partly, waiting.spans, self._sender.address, losses if waiting.is_own else None)
         if waiting.is_own:
@@ -177,7 +200,7 @@ class Dispatch:
             self._earlier_taken += waiting.spans - rejected
             self._earlier_given_up += rejected
 
-    def _remove(self, waiting: Waiting) -> None:
+    def _remove(self, waiting: Stored) -> None:
         try:
             self._outbox.remove(waiting)
         except NotKept as why:
@@ -199,7 +222,7 @@ class Dispatch:
             self._remove(waiting)
             self._give_up(waiting, f"waited {self._outbox.where} until the end: {self._why()}", losses)
 
-    def _give_up(self, waiting: Waiting, reason: str, losses: Losses) -> None:
+    def _give_up(self, waiting: Stored, reason: str, losses: Losses) -> None:
         if waiting.is_own:
             losses.add(waiting.spans, reason)
             return

@@ -13,6 +13,7 @@ from bext_host.recorder.span import FinishedSpan
 from .answers import CONTENT_TYPE, partial_success, status_message
 from .config import otlp_config
 from .encode import encode_range
+from .parts import halves, shown_first
 from .resource import encode_resource
 
 
@@ -65,7 +66,7 @@ class OtlpSpanExporter:
         )
 
         outbox = Outbox("otlp", sender.destination, spool, max_waiting_bytes)
-        form = Format(self._request, partly=partial_success, max_body_bytes=max_body_bytes)
+        form = Format(self._request, halves, shown_first, partly=partial_success, max_body_bytes=max_body_bytes)
         self._dispatch = Dispatch(form, sender, outbox, back_off)
 
     @property

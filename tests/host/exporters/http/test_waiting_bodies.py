@@ -11,7 +11,7 @@ import pytest
 from bext_abi import SpanStart
 from bext_host import Limits, SpanRecorder
 from bext_host.exporters.datadog import DatadogSettings, DatadogSpanExporter
-from bext_host.exporters.http import BackOff
+from bext_host.exporters.http import SEARCH_REQUESTS, BackOff
 from bext_host.settings import ENGINE_VARIABLE
 from host.exporters.http.http_spans import NEVER, accounts, failure, names, otlp, record, wait_until
 from support.http_receiver import Receiver, answer, close, raw
@@ -239,7 +239,8 @@ def test_a_waiting_body_that_is_refused_does_not_hold_up_the_others(place):
         record(recorder, *"abc")
         failure(recorder.flush)
         text = failure(recorder.flush)
-        assert text.startswith("SpansLost: 1 span lost: 1 (waited, and refused: ")
+        assert text.startswith('SpansLost: 1 span lost: 1 (span "a" ')
+        assert " waited, and was refused: " in text
         assert "500 Internal Server Error: I choked" in text
         assert accounts(recorder, exporter) == (2, 0, 1)
         assert bodies(receiver) == [["a"], ["a"], ["b"], ["c"]]
@@ -255,6 +256,76 @@ def test_a_wrong_key_does_not_cost_what_waits(place, status):
         assert f": {status} " in failure(recorder.flush)
         recorder.flush()
         assert accounts(recorder, exporter) == (1, 0, 0)
+
+
+def refusing(*bad: str, status: int, read=names):
+    """Down for one request, then it refuses what has a bad span in it."""
+    down = iter([answer(503)])
+    return lambda body: next(down, answer(status, b"no") if set(bad) & set(read(body)) else answer(200))
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_the_guilty_span_in_a_waiting_body_is_found_and_its_neighbours_arrive_in_order(place, status):
+    wanted = [f"span-{number}" for number in range(64)]
+    wanted[40] = "evil"
+    with Receiver(by_body=refusing("evil", status=status)) as receiver:
+        exporter = otlp(receiver.url, **place)
+        recorder = SpanRecorder(exporter)
+        record(recorder, *wanted)
+        assert "64 spans wait" in failure(recorder.flush)
+        record(recorder, "next")
+        text = failure(recorder.flush)
+        assert text.startswith('SpansLost: 1 span lost: 1 (span "evil" ')
+        assert f" waited, and was refused: {receiver.url}: {status} " in text
+        taken = [body for body in bodies(receiver)[1:] if "evil" not in body]
+        assert [name for body in taken for name in body] == [name for name in wanted if name != "evil"] + ["next"]
+        assert accounts(recorder, exporter) == (64, 0, 1)
+
+
+def test_the_search_in_a_waiting_body_is_bounded(place):
+    with Receiver(answer(503), answer(400)) as receiver:
+        exporter = otlp(receiver.url, **place)
+        recorder = SpanRecorder(exporter)
+        record(recorder, *["x"] * 512)
+        failure(recorder.flush)
+        assert "SpansLost: 512 spans lost" in failure(recorder.flush)
+        assert accounts(recorder, exporter) == (0, 0, 512)
+        assert len(receiver.requests) <= SEARCH_REQUESTS + 20
+
+
+def test_a_search_that_an_outage_interrupts_goes_on_in_the_next_process(tmp_path):
+    acts = [answer(503), answer(400), answer(200), answer(400), answer(503)]
+    with Receiver(*acts) as receiver:
+        recorder = SpanRecorder(otlp(receiver.url, spool=tmp_path))
+        record(recorder, *"abcdefgh")
+        failure(recorder.flush)
+        assert "4 spans wait" in failure(recorder.flush)
+        assert bodies(receiver)[1:] == [[*"abcdefgh"], [*"abcd"], [*"efgh"], [*"ef"]]
+        failure(recorder.close)
+        receiver._acts = [answer(200)]
+        exporter = otlp(receiver.url, spool=tmp_path)
+        with SpanRecorder(exporter):
+            pass
+        assert bodies(receiver)[-2:] == [[*"ef"], [*"gh"]]
+        assert exporter.stats.earlier_taken == 4
+        assert list(tmp_path.rglob("*.batch")) == []
+
+
+def datadog_names(body: bytes) -> list[str]:
+    return [span["resource"] for chunk in msgpack.unpackb(body) for span in chunk]
+
+
+def test_the_guilty_span_in_a_body_for_datadog_is_found_too(place):
+    with Receiver(by_body=refusing("evil", status=400, read=datadog_names)) as receiver:
+        exporter = datadog(receiver, **place)
+        recorder = SpanRecorder(exporter)
+        record(recorder, "a", "b", "evil", "c", "d")
+        failure(recorder.flush)
+        text = failure(recorder.flush)
+        assert text.startswith('SpansLost: 1 span lost: 1 (span "evil" ')
+        assert accounts(recorder, exporter) == (4, 0, 1)
+        for request in receiver.requests:
+            assert request.headers["x-datadog-trace-count"] == str(len(msgpack.unpackb(request.body)))
 
 
 def test_a_partial_success_is_one_for_what_waited_too(place):
