@@ -43,7 +43,7 @@ class Session:
         self._host: PluginHost | None = None
         self._plugins: tuple[Plugin, ...] = ()
         self._interrupted = threading.Event()
-        self._output_failed = False
+        self._told: set[str] = set()
 
     def interrupt(self) -> None:
         """End the running call; only what ends a plugin is run then."""
@@ -75,12 +75,12 @@ class Session:
         return 0
 
     def _flush_failed(self, error: FlushError) -> int:
-        """Say so once: what could not be written the first time cannot be at the end either."""
+        """Say so, the same once: what could not be written the first time cannot be at the end either, but what waited may be lost then."""
         if is_broken_pipe(error):
             return silence_output()
-        if not self._output_failed:
+        if str(error) not in self._told:
             fail(escape(str(error)), FAULT)
-        self._output_failed = True
+        self._told.add(str(error))
         return FAULT
 
     def _work(self) -> None:

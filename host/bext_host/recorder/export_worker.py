@@ -104,11 +104,15 @@ class ExportWorker:
                 self._waiting_spans, self._waiting_bytes = spans, payload_bytes
             return fits
 
+    def _has_room(self) -> bool:
+        """Whether there is time for what the exporter has kept: new batches that wait much longer would not fit."""
+        return 2 * self._waiting_spans <= self._at_most_spans and 2 * self._waiting_bytes <= self._at_most_bytes
+
     def _export_all(self, batches: list[Batch], deadline: float, *, resend: bool) -> Outcome:
         """Export them one by one; one that fails keeps no other from it."""
         outcome = self._untold.take_news()
         if resend:
-            outcome.add(self._resend(deadline, _always))
+            outcome.add(self._resend(deadline, self._has_room))
         batches.reverse()
         while batches:  # taken out, so that each is gone when the exporter has let go of it
             outcome.add(self._export(batches.pop(), deadline))
@@ -168,10 +172,6 @@ class ExportWorker:
             self._thread = threading.Thread(target=_work, args=(self._jobs, ref(self)), name=f"bext-export-{self.name}", daemon=True)
             self._thread.start()
             finalize(self, self._jobs.put, None).atexit = False  # a recorder that was forgotten leaves no thread behind
-
-
-def _always() -> bool:
-    return True
 
 
 def _work(jobs: SimpleQueue[_Job | None], worker: ref[ExportWorker]) -> None:

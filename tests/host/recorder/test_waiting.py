@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -252,3 +253,51 @@ def test_an_outcome_adds_up_losses_and_tells_the_last_of_what_waits():
     assert first.words() == "BufferError: full; SpansLost: 3 spans lost: 2 (a), 1 (b)"
     assert first.take_news().words() == "BufferError: full; SpansLost: 3 spans lost: 2 (a), 1 (b)"
     assert first.words() is None
+
+
+def test_a_recorder_that_was_forgotten_while_something_waited_leaves_no_thread_behind():
+    box = PostBox()
+    before = set(threading.enumerate())
+    recorder = SpanRecorder(box)
+    record(recorder, "a")
+    failure(recorder.flush)
+    (thread,) = set(threading.enumerate()) - before
+    del recorder
+    gc.collect()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+class SlowPostBox(PostBox):
+    """Takes its time to send again, and then looks whether that is wanted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.release = threading.Event(), threading.Event()
+        self.wanted: list[bool] = []
+
+    def resend(self, deadline: float, is_wanted: Callable[[], bool]) -> None:
+        self.entered.set()
+        assert self.release.wait(20)
+        self.wanted.append(is_wanted())
+        super().resend(deadline, is_wanted)
+
+
+@pytest.mark.parametrize(("spans", "is_wanted"), [(5, True), (6, False)])
+def test_what_waits_is_sent_again_while_half_of_the_room_for_new_spans_is_free(spans, is_wanted):
+    box = SlowPostBox()
+    recorder = SpanRecorder(box, max_queue=10)
+    record(recorder, "kept")
+    failure(recorder.flush)
+    flushes = [threading.Thread(target=failure, args=(recorder.flush,)) for _ in range(2)]
+    flushes[0].start()
+    assert box.entered.wait(20)
+    record(recorder, *["new"] * spans)
+    flushes[1].start()
+    (worker,) = recorder._exporting._workers
+    wait_until(lambda: worker.waiting_spans == spans)
+    box.release.set()
+    for flush in flushes:
+        flush.join(20)
+    assert box.wanted[0] is is_wanted
+    assert numbers(recorder) == (0, 1 + spans, 0)

@@ -29,6 +29,9 @@ logger = logging.getLogger("bext_host.exporters")
 MOST_RETRY_AFTER_SECONDS: Final = 3600.0
 """How long a receiver can ask for no request."""
 
+SENT_BEFORE_A_BATCH: Final = 4
+"""How many waiting bodies are sent before a new batch, which is kept behind them where there are more: batches must not wait for long."""
+
 _NOT_THE_BODYS_FAULT: Final = frozenset({401, 403, 404, 407})
 """A key or an address that is wrong, which a restart may correct: what waits already is not given up for it."""
 
@@ -101,8 +104,8 @@ class Dispatch:
         """Send what waits, if it is time, then the batch. Raises SpansLost and SpansWaiting."""
         losses = Losses()
         if time.monotonic() >= self._not_before:
-            self._send_waiting(deadline, losses)
-        known = self._failed if self._outbox.bodies and self._is_readable else None
+            self._send_waiting(deadline, losses, at_most=SENT_BEFORE_A_BATCH)
+        known = self._failed or self._unsent() if self._outbox.bodies and self._is_readable else None
         delivery = Delivery(batch, self._form, self._sender, self._outbox, losses, deadline, known)
         delivery.run()
         self._taken += delivery.taken
@@ -131,8 +134,15 @@ class Dispatch:
         if error is not None:
             raise error
 
-    def _send_waiting(self, deadline: float, losses: Losses, is_wanted: Callable[[], bool] = lambda: True) -> None:
-        while time.monotonic() >= self._asked_until and is_wanted():
+    def _unsent(self) -> SendFailed:
+        return SendFailed(self._sender.address, "others wait before them", 0, is_temporary=True)
+
+    def _send_waiting(
+        self, deadline: float, losses: Losses, is_wanted: Callable[[], bool] = lambda: True, at_most: int | None = None
+    ) -> None:
+        sent = 0
+        while time.monotonic() >= self._asked_until and is_wanted() and sent != at_most:
+            sent += 1
             waiting = self._oldest(losses)
             if waiting is None or not self._send_again(waiting, deadline, losses):
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import msgpack
@@ -10,12 +11,14 @@ import pytest
 
 from bext_abi import SpanStart
 from bext_host import Limits, SpanRecorder
+from bext_host.exporters import SpansWaiting
 from bext_host.exporters.datadog import DatadogSettings, DatadogSpanExporter
 from bext_host.exporters.http import SEARCH_REQUESTS, BackOff
 from bext_host.settings import ENGINE_VARIABLE
 from host.exporters.http.http_spans import NEVER, accounts, failure, names, otlp, record, wait_until
 from support.http_receiver import Receiver, answer, close, raw
 from support.raw_guest import ENGINES
+from support.recording import recorded_batch
 
 HALF = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
 QUICK = BackOff(0.001, 0.01)
@@ -85,6 +88,24 @@ def test_while_something_waits_new_batches_do_not_ask_again(place):
         record(recorder, *"abcdefgh")
         assert "8 spans wait" in failure(recorder.flush)
         assert len(receiver.requests) == 1
+
+
+def test_a_new_batch_does_not_wait_until_very_many_older_ones_are_sent(place):
+    with Receiver(answer(503), answer(200)) as receiver:
+        exporter = otlp(receiver.url, back_off=BackOff(1e9, 0.0), **place)  # no wait at all
+        exporter.export(recorded_batch(lambda recorder: record(recorder, "a")), time.monotonic() + 20.0)
+        receiver._acts = [answer(503)]
+        for name in "bcdefgh":
+            with pytest.raises(SpansWaiting):
+                exporter.export(recorded_batch(lambda recorder, name=name: record(recorder, name)), time.monotonic() + 0.05)
+        receiver._acts = [answer(200)]
+        del receiver.requests[:]
+        with pytest.raises(SpansWaiting, match="4 spans wait"):
+            exporter.export(recorded_batch(lambda recorder: record(recorder, "i")), time.monotonic() + 20.0)
+        assert bodies(receiver) == [["b"], ["c"], ["d"], ["e"]]
+        exporter.resend(time.monotonic() + 20.0, lambda: True)
+        assert bodies(receiver)[4:] == [["f"], ["g"], ["h"], ["i"]]
+        exporter.shutdown(time.monotonic() + 20.0)
 
 
 def test_retry_after_is_honoured_even_by_a_flush(place):
