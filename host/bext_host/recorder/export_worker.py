@@ -72,9 +72,13 @@ class ExportWorker:
                 fitting.append(batch)
             else:
                 futures.append(self._refuse(batch))
-        if fitting or (resend and self._resending is not None):
+        if fitting or (resend and self._may_resend()):
             futures.append(self._submit(lambda: self._export_all(fitting, deadline, resend=resend)))
         return futures
+
+    def _may_resend(self) -> bool:
+        """Whether the exporter may have something to send again, or to tell of that; the thread asks it, where there is one."""
+        return self._resending is not None and (self._thread is not None or self.resend_at() is not None)
 
     def _refuse(self, batch: Batch) -> Future[Outcome]:
         refused: Future[Outcome] = Future()

@@ -43,6 +43,9 @@ class DispatchStats:
     `taken` spans were answered with success, `given_up` were not sent or were refused; with `waiting` these are all that it was given.
     `requests`, `answers_lost` and `sent_again` are as in SendCounts: a receiver has taken at most `sent_again` bodies a second time.
     `damaged` files of the spool were not what was written, and were removed.
+
+    Two things nobody can know: what was given up after its answer was lost may have been taken all the same; and what a process had sent
+    when it was killed, before it could take the file out of its spool, the next one sends again, uncounted.
     """
 
     requests: int

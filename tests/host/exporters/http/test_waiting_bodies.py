@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
 import msgpack
 import pytest
 
-from bext_abi import SpanStart
+from bext_abi import FlushError, SpanStart
 from bext_host import Limits, SpanRecorder
 from bext_host.exporters import SpansWaiting
 from bext_host.exporters.datadog import DatadogSettings, DatadogSpanExporter
-from bext_host.exporters.http import SEARCH_REQUESTS, BackOff
+from bext_host.exporters.http import SEARCH_REQUESTS, BackOff, outbox
 from bext_host.settings import ENGINE_VARIABLE
 from host.exporters.http.http_spans import NEVER, accounts, failure, names, otlp, record, wait_until
 from support.http_receiver import Receiver, answer, close, raw
@@ -168,6 +169,18 @@ def test_what_does_not_fit_is_the_newest_and_is_counted(place):
         recorder.flush()
         assert accounts(recorder, exporter) == (3, 0, 1)
     assert [body[0][0] for body in bodies(receiver)] == ["a", "a", "b", "d"]
+
+
+def test_the_number_of_bodies_is_bounded_however_small_they_are(place, monkeypatch):
+    monkeypatch.setattr(outbox, "MOST_BODIES", 2)
+    with Receiver(answer(503), answer(200)) as receiver:
+        exporter = otlp(receiver.url, **place)
+        recorder = SpanRecorder(exporter, limits=Limits(batch_spans=1))
+        record(recorder, *"abcd")
+        assert "2 bodies wait already" in failure(recorder.flush)
+        recorder.flush()
+        assert accounts(recorder, exporter) == (2, 0, 2)
+        assert bodies(receiver) == [["a"], ["a"], ["b"]]
 
 
 def test_with_no_room_at_all_everything_is_lost_as_it_fails():
@@ -510,6 +523,25 @@ def test_spans_in_a_file_that_somebody_damaged_are_counted_as_lost(tmp_path):
         assert failure(recorder.flush).startswith("SpansLost: 2 spans lost: 2 (damaged or removed while they waited (spool ")
         assert accounts(recorder, exporter) == (2, 0, 2)
         assert exporter.stats.damaged == 1
+
+
+def test_two_exporters_of_one_process_keep_apart_what_they_have_in_one_directory(tmp_path):
+    with Receiver(answer(503), answer(503), answer(200)) as receiver:
+        exporters = [otlp(receiver.url, spool=tmp_path) for _ in range(2)]
+        recorder = SpanRecorder(*exporters)
+        record(recorder, "a")
+        with pytest.raises(FlushError) as raised:
+            recorder.flush()
+        assert sorted(raised.value.failures) == ["otlp", "otlp-2"]
+        recorder.flush()
+        assert bodies(receiver) == [["a"]] * 4
+        assert [exporter.stats.taken for exporter in exporters] == [1, 1]
+
+
+def test_a_flush_with_nothing_to_send_starts_no_thread():
+    before = threading.active_count()
+    SpanRecorder(otlp("http://127.0.0.1:9/")).flush()
+    assert threading.active_count() == before
 
 
 def test_a_forked_child_starts_empty_handed(place):
