@@ -52,18 +52,23 @@ class Run:
     exporter: OtlpSpanExporter
     recorder: SpanRecorder
     spans: int
+    loses: bool
+    dead: threading.Event = field(default_factory=threading.Event)
+    back: threading.Event = field(default_factory=threading.Event)
     ids: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
-    def record_all(self, killer: threading.Thread, may_end: threading.Event) -> None:
-        """Half of the spans before the receiver is back at the earliest; the others while it may be or not."""
+    def record_all(self) -> None:
+        """Half of the spans before the receiver is dead, which it is in the middle of them, the others when it is, or is back again."""
+        killer = threading.Thread(target=self._kill_and_start_again, daemon=True)
         killer.start()
         while len(self.ids) < self.spans:
+            if len(self.ids) >= self.spans // 2:
+                assert self.dead.wait(60)
             self._record_chunk()
             self.flush()
-        assert may_end.wait(60)
         killer.join(60)
-        assert not killer.is_alive()
+        assert self.back.is_set()
 
     def _record_chunk(self) -> None:
         for _ in range(CHUNK):
@@ -77,24 +82,25 @@ class Run:
         except FlushError as error:
             self.errors.append(str(error))
 
-    def kill_and_start_again(self, bodies: int, back: threading.Event) -> None:
-        """When it has taken so many bodies. It stays away until spans wait, or are lost, for it."""
-        self.ledger.wait_for_bodies(bodies)
+    def _kill_and_start_again(self) -> None:
+        """It stays away until spans wait for it, or where there is little room, until some are lost."""
+        self.ledger.wait_for_bodies(kill_at(self.spans))
         self.ledger.kill()
-        before = self.exporter.stats
-        wait_until(lambda: self.exporter.stats.waiting > 2 * BATCH or self.exporter.stats.given_up > before.given_up + CHUNK, 60)
+        self.dead.set()
+        wait_until(lambda: self.exporter.stats.given_up > 0 if self.loses else self.exporter.stats.waiting > 2 * BATCH, 60)
         self.ledger.start()
-        back.set()
+        self.back.set()
 
 
-def run(ledger: Ledger, spans: int, engine: str, *, hold: bool, **options: object) -> Run:
-    kill_at = spans // BATCH // 4
-    ledger.start(hold=kill_at if hold else 0)
+def kill_at(spans: int) -> int:
+    return spans // BATCH // 4
+
+
+def run(ledger: Ledger, spans: int, engine: str, *, hold: bool, loses: bool, **options: object) -> Run:
+    ledger.start(hold=kill_at(spans) if hold else 0)
     exporter = otlp(ledger.url, timeout_seconds=2.0, back_off=BackOff(0.02, 0.2), **options)
-    one = Run(ledger, exporter, SpanRecorder(exporter, limits=ROOMY, engine=engine), spans)
-    back = threading.Event()
-    killer = threading.Thread(target=one.kill_and_start_again, args=(kill_at, back), daemon=True)
-    one.record_all(killer, back)
+    one = Run(ledger, exporter, SpanRecorder(exporter, limits=ROOMY, engine=engine), spans, loses)
+    one.record_all()
     wait_until(lambda: one.exporter.stats.waiting == 0, 60)  # by itself: nothing new is recorded, nobody flushes
     one.flush()
     return one
@@ -120,7 +126,7 @@ LIVES = [
 
 @pytest.mark.parametrize(("spans", "engine", "hold"), LIVES)
 def test_with_a_spool_every_span_arrives_and_only_what_had_no_answer_twice(ledger, tmp_path, spans, engine, hold):
-    one = run(ledger, spans, engine, hold=hold, spool=tmp_path / "spool")
+    one = run(ledger, spans, engine, hold=hold, loses=False, spool=tmp_path / "spool")
     one.recorder.close()
     assert set(ledger.span_ids()) == set(one.ids)
     assert accounts(one.recorder, one.exporter) == (spans, 0, 0)
@@ -131,7 +137,7 @@ def test_with_a_spool_every_span_arrives_and_only_what_had_no_answer_twice(ledge
 
 @pytest.mark.parametrize(("spans", "engine", "hold"), LIVES)
 def test_without_a_spool_the_count_of_lost_spans_is_exact(ledger, spans, engine, hold):
-    one = run(ledger, spans, engine, hold=hold, max_waiting_bytes=64 * 1024)
+    one = run(ledger, spans, engine, hold=hold, loses=True, max_waiting_bytes=64 * 1024)
     one.recorder.close()
     taken, waiting, lost = accounts(one.recorder, one.exporter)
     assert waiting == 0
