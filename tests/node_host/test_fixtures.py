@@ -1,0 +1,90 @@
+"""Every fixture on the Node host and on ours: the same trace, the same drops, the same modules refused.
+
+The Node host is written from abi/ABI.md alone, so where the two differ, one of them or the text is wrong. It has no fuel and no deadline.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from node_host.node import Node
+from node_host.ours import Case, outcome
+from node_host.traces import comparable
+from support.raw_guest import ENGINES, FIXTURES
+
+pytestmark = pytest.mark.toolchain  # npm
+
+EVENT = json.dumps({"path": "/caf\u00e9", "method": "GET", "status": 503, "cache_status": "MISS", "render_time_us": 12840})
+CONFORMANCE = FIXTURES / "conformance"
+NOT_HOOKS = {"raw_abi"}
+NEVER_ENDS = {"infinite_loop"}
+MORE_HOOKS: dict[str, tuple[str | int, ...]] = {
+    "on_server_start": ("{}",),
+    "on_server_stop": (),
+    "on_cache_write": ("page:/caf\u00e9", '["shop","a"]'),
+    "on_cache_invalidate": ("page:*", 2**32 - 1),
+    "on_reload": (),
+    "cleanup": (),
+}
+
+
+def cases() -> Iterator[Case]:
+    """Every fixture, but for those whose calls never end without fuel."""
+    for path in [*sorted(FIXTURES.glob("*.wasm")), *sorted((FIXTURES / "hostile").glob("*.wasm"))]:
+        if path.stem not in NOT_HOOKS | NEVER_ENDS:
+            yield Case(path, values=(EVENT,))
+    yield from (Case(FIXTURES / "request_trace.wasm", hook, values) for hook, values in MORE_HOOKS.items())
+    yield from conformance_cases()
+
+
+def conformance_cases() -> Iterator[Case]:
+    """Every scenario in every language; one module may be all of a language's scenarios, and the event names one."""
+    scenarios = sorted(path.stem for path in (CONFORMANCE / "golden").glob("*.json"))
+    for path in sorted(CONFORMANCE.glob("*/*.wasm")):
+        for scenario in scenarios if path.stem == "scenarios" else [path.stem]:
+            yield Case(path, values=(json.dumps({"scenario": scenario}),))
+
+
+CASES = list(cases())
+CONFORMANCE_CASES = list(conformance_cases())
+
+
+@pytest.fixture(scope="module")
+def outcomes(node: Node) -> dict[Case, dict[str, Any]]:
+    """What came of every case on the Node host, with the guests' calls for those of a scenario."""
+    return dict(zip(CASES, node.outcomes([case.job for case in CASES]), strict=True))
+
+
+@pytest.fixture(scope="module")
+def calls(node: Node) -> dict[Case, Any]:
+    """The calls of every conformance scenario."""
+    done = node.outcomes([case.job | {"calls": True} for case in CONFORMANCE_CASES])
+    return {case: one["calls"] for case, one in zip(CONFORMANCE_CASES, done, strict=True)}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_both_hosts_agree(case: Case, engine: str, outcomes: dict[Case, dict[str, Any]]):
+    theirs, ours = outcomes[case], outcome(case, engine)
+    assert bool(theirs.get("refused")) == bool(ours.get("refused"))
+    if "refused" in ours:
+        assert len(theirs["refused"]) == len(ours["refused"]), (theirs, ours)
+        return
+    assert (theirs["trap"] is None) == (ours["trap"] is None), (theirs["trap"], ours["trap"])
+    assert theirs["dropped"] == ours["dropped"]
+    assert comparable(theirs["trace"], trapped=theirs["trap"] is not None) == comparable(ours["trace"], trapped=ours["trap"] is not None)
+
+
+@pytest.mark.parametrize("case", CONFORMANCE_CASES, ids=str)
+def test_the_calls_are_the_golden_ones(case: Case, calls: dict[Case, Any]):
+    assert calls[case] == _golden(case)["calls"]
+
+
+def _golden(case: Case) -> dict[str, Any]:
+    scenario = json.loads(str(case.values[0]))["scenario"]
+    golden: dict[str, Any] = json.loads((CONFORMANCE / "golden" / f"{scenario}.json").read_text())
+    return golden
