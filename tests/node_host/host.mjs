@@ -1,5 +1,5 @@
 /**
- * node host.mjs MODULE.wasm [options]: runs a guest and prints what it traced, as JSON with `trace`, `dropped` and `trap`, or what is
+ * node host.mjs MODULE.wasm [options]: runs a guest and prints what it traced, as JSON with `trace`, `dropped` and `failure`, or what is
  * wrong with it, as JSON with `refused`.
  *
  *   --hook NAME       the hook to call; on_request_complete where it is left out

@@ -49,13 +49,18 @@ def conformance_cases() -> Iterator[Case]:
             yield Case(path, values=(json.dumps({"scenario": scenario}),))
 
 
+def engines_for(case: Case) -> list[str]:
+    """Our engines; of a guest that starts 25,000 spans the fastest alone."""
+    return ENGINES[-1:] if case.module.stem == "span_flood" else ENGINES
+
+
 CASES = list(cases())
 CONFORMANCE_CASES = list(conformance_cases())
 
 
 @pytest.fixture(scope="module")
 def outcomes(node: Node) -> dict[Case, dict[str, Any]]:
-    """What came of every case on the Node host, with the guests' calls for those of a scenario."""
+    """What came of every case on the Node host."""
     return dict(zip(CASES, node.outcomes([case.job for case in CASES]), strict=True))
 
 
@@ -66,17 +71,16 @@ def calls(node: Node) -> dict[Case, Any]:
     return {case: one["calls"] for case, one in zip(CONFORMANCE_CASES, done, strict=True)}
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(("case", "engine"), [(case, engine) for case in CASES for engine in engines_for(case)], ids=str)
 def test_both_hosts_agree(case: Case, engine: str, outcomes: dict[Case, dict[str, Any]]):
     theirs, ours = outcomes[case], outcome(case, engine)
     assert bool(theirs.get("refused")) == bool(ours.get("refused"))
     if "refused" in ours:
         assert len(theirs["refused"]) == len(ours["refused"]), (theirs, ours)
         return
-    assert (theirs["trap"] is None) == (ours["trap"] is None), (theirs["trap"], ours["trap"])
+    assert (theirs["failure"] is None) == (ours["failure"] is None), (theirs["failure"], ours["failure"])
     assert theirs["dropped"] == ours["dropped"]
-    assert comparable(theirs["trace"], trapped=theirs["trap"] is not None) == comparable(ours["trace"], trapped=ours["trap"] is not None)
+    assert comparable(theirs["trace"]) == comparable(ours["trace"])
 
 
 @pytest.mark.parametrize("case", CONFORMANCE_CASES, ids=str)
@@ -85,6 +89,5 @@ def test_the_calls_are_the_golden_ones(case: Case, calls: dict[Case, Any]):
 
 
 def _golden(case: Case) -> dict[str, Any]:
-    scenario = json.loads(str(case.values[0]))["scenario"]
-    golden: dict[str, Any] = json.loads((CONFORMANCE / "golden" / f"{scenario}.json").read_text())
+    golden: dict[str, Any] = json.loads((CONFORMANCE / "golden" / f"{case.scenario}.json").read_text())
     return golden

@@ -70,26 +70,31 @@ def _given(**fields: object) -> Json:
 # --- What two runs share ----------------------------------------------------------------------------------------------
 
 
-def comparable(trace: list[Json], *, trapped: bool = False) -> list[Json]:
+def comparable(trace: list[Json]) -> list[Json]:
     """A trace without ids, clock times and what a host says in its own words: the texts about a span that it had to end."""
     numbers = {_traceparent(span): number for number, span in enumerate(trace, 1)}
-    return [_comparable_span(span, numbers, is_host_verdict=trapped and span is trace[-1]) for span in trace]
+    return [_comparable_span(span, numbers) for span in trace]
 
 
 def _traceparent(span: Json) -> str:
     return "-".join(span["handle"].values())
 
 
-def _comparable_span(span: Json, numbers: Mapping[str, int], *, is_host_verdict: bool) -> Json:
+def _comparable_span(span: Json, numbers: Mapping[str, int]) -> Json:
     attributes = span.get("attributes", [])
-    is_abandoned = any(key == "bext.abandoned" for key, _ in attributes)
     shown = {key: value for key, value in span.items() if key != "handle"}
     shown["attributes"] = [[key, _without_ids(value, numbers)] for key, value in attributes if not key.startswith("bext.")]
     shown["events"] = [_without_clock(event) for event in span.get("events", [])]
-    if is_abandoned or is_host_verdict:
+    if any(key == "bext.abandoned" for key, _ in attributes) or _is_failed_call(span):
         *guests, exception = shown["events"]
         shown |= {"events": guests, "ended by the host": exception["name"], "status": span["status"]["code"]}
     return _without_clock(shown)
+
+
+def _is_failed_call(span: Json) -> bool:
+    """Whether this is the host's span of a call that failed: the status says what the last event says."""
+    told = [attribute[1] for attribute in span.get("events", [{}])[-1].get("attributes", []) if attribute[0] == "exception.message"]
+    return told == [{"str": span["status"].get("message")}]
 
 
 def _without_ids(value: Json, numbers: Mapping[str, int]) -> Json:

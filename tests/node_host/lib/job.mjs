@@ -7,9 +7,11 @@ import { countingIds, Recorder } from "./recorder.mjs";
 import { play } from "./script.mjs";
 import { traceJson } from "./trace.mjs";
 
+/** What the steps returned, where a job has some. */
 function runLoaded(plugin, { hook, values, steps }) {
-  if (plugin.trap !== null) return undefined;
-  return steps ? plugin.inHostSpan("script", () => play(plugin.exports, steps)) : plugin.call(hook, ...values);
+  if (steps) return plugin.inHostSpan("script", () => play(plugin.exports, steps));
+  if (plugin.failure === null) plugin.call(hook, ...values);
+  return undefined;
 }
 
 function run({ module, policy, limits: given, calls, ...job }) {
@@ -20,11 +22,11 @@ function run({ module, policy, limits: given, calls, ...job }) {
   const returned = runLoaded(plugin, job);
   plugin.scope.close("closed");
   const dropped = Object.fromEntries([...plugin.scope.drops].sort());
-  return { trace: traceJson(recorder.finished), calls: log, dropped, trap: plugin.trap, returned };
+  return { trace: traceJson(recorder.finished), calls: log, dropped, queue_full: recorder.queueFull, failure: plugin.failure, returned };
 }
 
 /**
- * {trace, dropped, trap, returned, calls}, or {refused}. A job has `module`, a path, and `hook` with its `values`, or `steps` for
+ * {trace, dropped, queue_full, failure, returned, calls}, or {refused}. A job has `module`, a path, and `hook` with its `values`, or `steps` for
  * raw_abi.wasm; it may have `policy`, `limits` by the names of section 13's macros, and `calls` for a log of the guest's calls.
  */
 export function outcome(job) {

@@ -45,7 +45,7 @@ function wrongImports(imports) {
 /** [entry, version] of each marker. */
 function markers(exports) {
   return exports
-    .map((entry) => [entry, new RegExp(`^${MARKER_PREFIX}(\\d+)$`).exec(entry.name)?.[1]])
+    .map((entry) => [entry, new RegExp(`^${MARKER_PREFIX}([1-9]\\d{0,8})$`).exec(entry.name)?.[1]])
     .filter(([, version]) => version !== undefined);
 }
 

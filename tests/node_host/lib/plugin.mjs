@@ -29,20 +29,47 @@ const HOOKS = {
 
 const wasmTypes = (parameters) => parameters.flatMap((kind) => (kind === "string" ? ["i32", "i32"] : ["i32"]));
 
-/** Hooks of other types than the appendix gives, which this host could not call. */
+/** The other exports that a host calls: parameters and results. */
+const HELPERS = { bext_alloc: [["i32"], ["i32"]], bext_free: [["i32", "i32"], []], _initialize: [[], []] };
+
+const sameTypes = (found, right) => String(found) === String(right);
+
+function hookFits(name, { parameters, results }) {
+  return sameTypes(parameters, wasmTypes(HOOKS[name])) && (results.length === 0 || sameTypes(results, ["i32"]));
+}
+
+function helperFits(name, { parameters, results }) {
+  return sameTypes(parameters, HELPERS[name][0]) && sameTypes(results, HELPERS[name][1]);
+}
+
+/** Hooks and helpers that this host could not call. What is no function is neither. */
 function hookFaults(exports) {
-  const faults = [];
-  for (const { name, type } of exports) {
-    if (!Object.hasOwn(HOOKS, name)) continue;
-    const takesStrings = HOOKS[name].includes("string");
-    const right = wasmTypes(HOOKS[name]);
-    const fits = type && String(type.parameters) === String(right) && ["", "i32"].includes(String(type.results));
-    if (!fits) faults.push({ fault: "hook", found: `hook ${name} has another type`, right: `(${right})` });
-    if (takesStrings && !exports.some((entry) => entry.name === "bext_alloc")) {
-      faults.push({ fault: "hook", found: `hook ${name} takes strings and there is no bext_alloc`, right: "export bext_alloc" });
-    }
+  const functions = exports.filter(({ type }) => type !== undefined);
+  const hooks = functions.filter(({ name }) => Object.hasOwn(HOOKS, name));
+  const helpers = functions.filter(({ name }) => Object.hasOwn(HELPERS, name));
+  const wrong = [
+    ...hooks.filter(({ name, type }) => !hookFits(name, type)),
+    ...helpers.filter(({ name, type }) => !helperFits(name, type)),
+  ];
+  const faults = wrong.map(({ name }) => ({ fault: "hook", found: `${name} has another type`, right: "the appendix has its type" }));
+  const canLend = helpers.some(({ name }) => name === "bext_alloc") && exports.some(({ name, memory }) => name === "memory" && memory);
+  if (!canLend && hooks.some(({ name }) => HOOKS[name].includes("string"))) {
+    faults.push({ fault: "hook", found: "a hook takes strings", right: "export bext_alloc and memory" });
   }
   return faults;
+}
+
+/** A call that fails without a trap. */
+class CallFailed extends Error {
+  constructor(message, { endsInstance = false } = {}) {
+    super(message);
+    this.endsInstance = endsInstance;
+  }
+}
+
+/** Whether the guest was stopped: by a trap, by its stack's end, or by its own exit, for which node's WASI throws a symbol. */
+function isTrap(error) {
+  return error instanceof WebAssembly.RuntimeError || error instanceof RangeError || typeof error === "symbol";
 }
 
 export class Plugin {
@@ -59,7 +86,7 @@ export class Plugin {
     if (faults.length > 0) throw new Refused(faults);
     this.#recorder = recorder;
     this.scope = new Scope(recorder, policy, limits);
-    this.trap = null;
+    this.failure = null; // why the last call did not end well
     this.#instantiate(module, wasi, log);
   }
 
@@ -68,8 +95,8 @@ export class Plugin {
     const functions = new Imports(this.scope, memory).functions();
     const imports = { [IMPORT_MODULE]: log ? logged(functions, memory, log) : functions };
     if (wasi) imports[WASI_MODULE] = wasi.wasiImport;
-    this.#instance = new WebAssembly.Instance(module, imports);
     this.#guarded(() => {
+      this.#instance = new WebAssembly.Instance(module, imports); // runs a start section, which sees no memory of ours yet
       if (wasi) wasi.initialize(this.#instance); // calls `_initialize` itself
       else this.#instance.exports._initialize?.();
     });
@@ -79,13 +106,14 @@ export class Plugin {
     return this.#instance.exports;
   }
 
-  /** Whatever ends in a trap ends the instance. */
+  /** What ends in a trap ends the instance. What is neither a trap nor a call that failed is a bug of this host. */
   #guarded(work) {
     try {
       return work();
     } catch (error) {
-      this.trap = String(error.message ?? error);
-      this.scope.close("trap");
+      if (!isTrap(error) && !(error instanceof CallFailed)) throw error;
+      if (isTrap(error) || error.endsInstance) this.scope.close("trap");
+      this.failure = String(error.message ?? error.description);
       return null;
     }
   }
@@ -96,28 +124,36 @@ export class Plugin {
     this.scope.enterHostSpan(span);
     const result = this.#guarded(work);
     this.scope.leaveHostSpan();
-    if (this.trap !== null) span.fail(this.trap);
+    if (this.failure !== null) span.fail(this.failure);
     span.end();
-    if (!this.#recorder.finish(span)) this.scope.drop("queue_full");
+    this.#recorder.finish(span);
     return result;
   }
 
   /** Calls a hook with its arguments, strings and numbers. */
   call(name, ...values) {
-    return this.inHostSpan(name, () => {
+    if (typeof this.exports[name] !== "function") {
+      this.failure = "no such hook";
+      return;
+    }
+    this.inHostSpan(name, () => {
       const strings = [];
       const passed = values.flatMap((value) => (typeof value === "string" ? this.#lend(value, strings) : [value]));
       const result = this.exports[name](...passed);
       for (const [pointer, length] of strings) this.exports.bext_free?.(pointer, length);
-      return result;
+      if (result) throw new CallFailed(`returned ${result}, where 0 is success`);
     });
   }
 
   #lend(text, strings) {
     const bytes = new TextEncoder().encode(text);
     if (bytes.length === 0) return [0, 0];
-    const pointer = this.exports.bext_alloc(bytes.length);
-    new GuestMemory(this.exports.memory).write(pointer >>> 0, bytes);
+    const pointer = this.exports.bext_alloc(bytes.length) >>> 0;
+    const memory = new GuestMemory(this.exports.memory);
+    if (pointer === 0 || !memory.isGood(pointer, bytes.length)) {
+      throw new CallFailed("bext_alloc gave no memory", { endsInstance: true });
+    }
+    memory.write(pointer, bytes);
     strings.push([pointer, bytes.length]);
     return [pointer, bytes.length];
   }

@@ -36,6 +36,7 @@ export class Recorder {
     this.#limits = limits;
     this.#ids = ids;
     this.finished = [];
+    this.queueFull = 0;
   }
 
   start(fields) {
@@ -48,12 +49,14 @@ export class Recorder {
     return this.#clock.now();
   }
 
-  /** Queues an ended span; false where there is no room. */
+  /** Queues an ended span, or drops it where there is no room. */
   finish(span) {
     const { bytes } = span.ledger;
-    if (this.finished.length >= this.#limits.queue_spans || this.#queuedBytes + bytes > this.#limits.queue_bytes) return false;
+    if (this.finished.length >= this.#limits.queue_spans || this.#queuedBytes + bytes > this.#limits.queue_bytes) {
+      this.queueFull += 1;
+      return;
+    }
     this.#queuedBytes += bytes;
     this.finished.push(span);
-    return true;
   }
 }

@@ -60,6 +60,11 @@ export class Scope {
     return this.#open.get(keyOf(handle));
   }
 
+  /** A span of the guest's or the host's that is open, to which a handle belongs. */
+  #openSpan(handle) {
+    return this.#own(handle) ?? (this.#isCurrent(handle) ? this.#host.span : undefined);
+  }
+
   #isCurrent(handle) {
     return this.#host !== null && keyOf(this.#host.span.handle) === keyOf(handle);
   }
@@ -75,7 +80,8 @@ export class Scope {
     if (this.#open.size >= this.limits.scope_open_spans) throw new Dropped("open_span_limit");
     const ledger = new Ledger();
     this.charge(ledger, length);
-    const { parent, parentIsRemote, traceState, link } = decided;
+    const { parent, parentIsRemote, link } = decided;
+    const traceState = decided.traceState ?? (parent && this.#openSpan(parent)?.traceState);
     const { name, kind, start_time_unix_nanos: startTime } = start;
     const span = this.recorder.start({ name, kind, startTime, parent, parentIsRemote, traceState });
     span.ledger = ledger;
@@ -125,7 +131,7 @@ export class Scope {
     this.#ended.add(span.handle);
     this.#bytes -= span.ledger.bytes;
     span.end(time);
-    if (!this.recorder.finish(span)) this.drop("queue_full");
+    this.recorder.finish(span);
   }
 
   // ---- bytes ----

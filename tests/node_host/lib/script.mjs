@@ -24,9 +24,9 @@ class Script {
     return Buffer.from(this.#exports.memory.buffer, offset, length).toString("hex");
   }
 
-  /** Writes a payload that holds handles: text is hex, a number is where a handle stands in memory, which is put in as msgpack. */
+  /** Writes a payload: text is hex, a number is where a handle stands in memory, whose three parts are put in as msgpack. */
   payload(offset, parts) {
-    const hex = parts.map((part) => (typeof part === "string" ? part : `93${this.#handleParts(part).map(uint64Hex).join("")}`));
+    const hex = parts.map((part) => (typeof part === "string" ? part : this.#handleParts(part).map(uint64Hex).join("")));
     this.write(offset, hex.join(""));
     return hex.join("").length / 2;
   }
