@@ -94,8 +94,16 @@ def test_the_bare_embedder_prints_a_trace_and_its_counters():
     assert re.search(r"^\d+ spans, 0 malformed$", printed, re.MULTILINE)
 
 
+def test_an_exporter_of_opentelemetrys_sdk_gets_the_trace():
+    pytest.importorskip("opentelemetry.sdk")
+    _, _, _, adapted, *_ = code_blocks(README, "python")
+    printed = run_python(adapted)
+    assert re.findall(r'"name": "(\S+ /cart|on_request_complete)"', printed) == ["GET /cart", "on_request_complete"]
+    assert '"service.name": "shop"' in printed
+
+
 def test_the_custom_tracer_receives_every_operation_with_the_right_types():
-    _, _, _, tracer, *_ = code_blocks(README, "python")
+    _, _, _, _, tracer, *_ = code_blocks(README, "python")
     printed = run_python(tracer).splitlines()
     assert {line.split()[0] for line in printed} == {"start", "set", "is", "event", "end"}
     assert any(line.endswith("'http.response.status_code': 500}") or "'http.response.status_code': 500," in line for line in printed)

@@ -3,7 +3,7 @@
  * parents one says "not sampled", so the host answers INVALID where its policy looks at remote parents at all.
  */
 #define BEXT_TRACER_IMPLEMENTATION
-#include "../guest_sdk/c/bext_tracer.h"
+#include "../../../guest_sdk/c/bext_tracer.h"
 
 static bext_handle start_below_remote(const char *name, const char *traceparent) {
   uint8_t buffer[256];

@@ -1,6 +1,6 @@
 /* links - a consumer of two producers: a link with attributes, one without, and one to INVALID, which is skipped. */
 #define BEXT_TRACER_IMPLEMENTATION
-#include "../guest_sdk/c/bext_tracer.h"
+#include "../../../guest_sdk/c/bext_tracer.h"
 
 static bext_handle produce(const char *name) {
   bext_handle producer = bext_start_root(name, BEXT_SPAN_KIND_PRODUCER);

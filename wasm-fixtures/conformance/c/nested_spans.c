@@ -1,6 +1,6 @@
 /* nested_spans - five levels, and beside each level but the first a sibling that ends before it starts. */
 #define BEXT_TRACER_IMPLEMENTATION
-#include "../guest_sdk/c/bext_tracer.h"
+#include "../../../guest_sdk/c/bext_tracer.h"
 
 #define DEPTH 5
 

@@ -1,6 +1,6 @@
 /* all_attribute_types - each of the eight types, at the start, afterwards and on an event, with values at the edges. */
 #define BEXT_TRACER_IMPLEMENTATION
-#include "../guest_sdk/c/bext_tracer.h"
+#include "../../../guest_sdk/c/bext_tracer.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
