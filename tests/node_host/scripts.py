@@ -61,6 +61,12 @@ class Writer:
             )
         return steps
 
+    def payload(self, struct: str) -> bytes:
+        """The payload of a struct, named as in the vectors, in any format and often damaged."""
+        draw = {"span_start": self._span_start, "attribute": self._attribute, "span_status": self._status, "span_event": self._event}
+        raw = write(draw[struct](), self._one_of)
+        return self._damaged(raw) if self._chance(3) else raw
+
     def _chance(self, one_in: int) -> bool:
         return self._random.randrange(one_in) == 0
 
@@ -80,14 +86,13 @@ class Writer:
         ]
 
     def _set_attribute(self) -> list[Step]:
-        return self._call("set_attribute", self._handle(), [self._key(), self._value(), *self._rarely([None])])
+        return self._call("set_attribute", self._handle(), self._attribute())
 
     def _set_status(self) -> list[Step]:
-        return self._call("set_status", self._handle(), self._struct(code=self._one_of([0, 1, 2, 2, 3, -1]), message=self._text()))
+        return self._call("set_status", self._handle(), self._status())
 
     def _add_event(self) -> list[Step]:
-        event = self._struct(name=self._text(), attributes=self._attributes(), time_unix_nanos=self._time())
-        return self._call("add_event", self._handle(), event)
+        return self._call("add_event", self._handle(), self._event())
 
     def _end(self) -> list[Step]:
         time = self._one_of([0, 0, 0, T, T - 5, T + 10**9, 2**63 - 1, -1, -(2**63), 1])
@@ -129,6 +134,15 @@ class Writer:
         if self._chance(2):
             self._random.shuffle(pairs)
         return Map(pairs)
+
+    def _attribute(self) -> list[Any]:
+        return [self._key(), self._value(), *self._rarely([None])]
+
+    def _status(self) -> Map:
+        return self._struct(code=self._one_of([0, 1, 2, 2, 3, -1]), message=self._text())
+
+    def _event(self) -> Map:
+        return self._struct(name=self._text(), attributes=self._attributes(), time_unix_nanos=self._time())
 
     def _span_start(self) -> Map:
         is_remote = self._chance(4)

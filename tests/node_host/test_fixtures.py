@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from guest_sdk.conformance import golden, guests
 from node_host.node import Node
 from node_host.ours import Case, outcome
 from node_host.traces import comparable
@@ -19,7 +20,6 @@ from support.raw_guest import ENGINES, FIXTURES
 pytestmark = pytest.mark.toolchain  # npm
 
 EVENT = json.dumps({"path": "/caf\u00e9", "method": "GET", "status": 503, "cache_status": "MISS", "render_time_us": 12840})
-CONFORMANCE = FIXTURES / "conformance"
 NOT_HOOKS = {"raw_abi"}
 NEVER_ENDS = {"infinite_loop"}
 MORE_HOOKS: dict[str, tuple[str | int, ...]] = {
@@ -38,15 +38,7 @@ def cases() -> Iterator[Case]:
         if path.stem not in NOT_HOOKS | NEVER_ENDS:
             yield Case(path, values=(EVENT,))
     yield from (Case(FIXTURES / "request_trace.wasm", hook, values) for hook, values in MORE_HOOKS.items())
-    yield from conformance_cases()
-
-
-def conformance_cases() -> Iterator[Case]:
-    """Every scenario in every language; one module may be all of a language's scenarios, and the event names one."""
-    scenarios = sorted(path.stem for path in (CONFORMANCE / "golden").glob("*.json"))
-    for path in sorted(CONFORMANCE.glob("*/*.wasm")):
-        for scenario in scenarios if path.stem == "scenarios" else [path.stem]:
-            yield Case(path, values=(json.dumps({"scenario": scenario}),))
+    yield from CONFORMANCE
 
 
 def engines_for(case: Case) -> list[str]:
@@ -54,8 +46,8 @@ def engines_for(case: Case) -> list[str]:
     return ENGINES[-1:] if case.module.stem == "span_flood" else ENGINES
 
 
+CONFORMANCE = [Case(guest.wasm, values=(json.dumps(guest.event),)) for guest in guests()]
 CASES = list(cases())
-CONFORMANCE_CASES = list(conformance_cases())
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +59,8 @@ def outcomes(node: Node) -> dict[Case, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def calls(node: Node) -> dict[Case, Any]:
     """The calls of every conformance scenario."""
-    done = node.outcomes([case.job | {"calls": True} for case in CONFORMANCE_CASES])
-    return {case: one["calls"] for case, one in zip(CONFORMANCE_CASES, done, strict=True)}
+    done = node.outcomes([case.job | {"calls": True} for case in CONFORMANCE])
+    return {case: one["calls"] for case, one in zip(CONFORMANCE, done, strict=True)}
 
 
 @pytest.mark.parametrize(("case", "engine"), [(case, engine) for case in CASES for engine in engines_for(case)], ids=str)
@@ -83,11 +75,6 @@ def test_both_hosts_agree(case: Case, engine: str, outcomes: dict[Case, dict[str
     assert comparable(theirs["trace"]) == comparable(ours["trace"])
 
 
-@pytest.mark.parametrize("case", CONFORMANCE_CASES, ids=str)
+@pytest.mark.parametrize("case", CONFORMANCE, ids=str)
 def test_the_calls_are_the_golden_ones(case: Case, calls: dict[Case, Any]):
-    assert calls[case] == _golden(case)["calls"]
-
-
-def _golden(case: Case) -> dict[str, Any]:
-    golden: dict[str, Any] = json.loads((CONFORMANCE / "golden" / f"{case.scenario}.json").read_text())
-    return golden
+    assert calls[case] == golden(case.scenario)["calls"]

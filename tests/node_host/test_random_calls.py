@@ -17,7 +17,7 @@ pytestmark = pytest.mark.toolchain  # npm
 
 CALLS = 60
 QUICK = range(60)
-LONG = range(1_000, 4_000)
+LONG = range(1_000, 1_480)
 POLICIES = [policy.value for policy in RemoteParents]
 
 
