@@ -161,6 +161,41 @@ def test_times_out_of_range_are_dropped(driver: Driver):
     assert lines[3] == "dropped 2"
 
 
+def random_value(generator: random.Random) -> Any:
+    scalars: list[Any] = [generator.randbytes(generator.randrange(40)), True, generator.randrange(-(2**63), 2**63), generator.random()]
+    scalar = generator.choice(scalars)
+    return [scalar] * generator.choice([0, 1, 15, 16, 40]) if generator.random() < 0.3 else scalar
+
+
+def random_piece(generator: random.Random, index: int) -> str:
+    key = f"{index}".encode() + generator.randbytes(generator.randrange(20))
+    handle = tuple(generator.choice([0, 1, 127, 2**64 - 1]) for _ in range(3))
+    return generator.choice(
+        [
+            driving.attr(key, random_value(generator)),
+            driving.attr(key, random_value(generator)),
+            driving.link(handle, {key.hex(): random_value(generator) for _ in range(generator.randrange(3))}),
+            driving.remote((1, 1, 1), generator.randrange(256), generator.randbytes(generator.randrange(100))),
+            f"time {generator.randrange(2**64)}",
+        ]
+    )
+
+
+def test_random_spans_are_sound_in_random_buffers(driver: Driver):
+    generator = random.Random(11)
+    commands: list[str] = []
+    sizes = [generator.randrange(SMALLEST, 1500) for _ in range(1000)]
+    for size in sizes:
+        name = generator.randbytes(generator.randrange(300))
+        pieces = [random_piece(generator, index) for index in range(generator.randrange(30))]
+        commands += [driving.span(name, generator.randrange(5), size), *pieces, "start"]
+    for size, payload in zip(sizes, driver.payloads(*commands), strict=True):
+        fields = msgpack.unpackb(payload)
+        assert driving.pack(fields) == payload
+        assert list(driving.in_field_order(fields)) == list(fields)
+        assert len(payload) <= size
+
+
 # --- The arena --------------------------------------------------------------------------------------------------------
 
 
