@@ -666,9 +666,15 @@ const Writer = struct {
         const first = writer.len;
         var i: usize = 0;
         while (i < whole.len and !writer.full) {
+            const left = limit - (writer.len - first);
+            // ASCII in one go, which most of a text is.
+            const run_start = i;
+            while (i < whole.len and whole[i] < 0x80 and i - run_start < left) i += 1;
+            writer.copy(whole[run_start..i]);
+            if (i != run_start) continue;
             const step = nextStep(whole[i..]);
             const piece = if (step.well_formed) whole[i..][0..step.len] else "\u{fffd}";
-            if (piece.len > limit - (writer.len - first)) {
+            if (piece.len > left) {
                 drop();
                 break;
             }
