@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = {"bext_abi": ROOT / "abi" / "bext_abi", "bext_host": ROOT / "host" / "bext_host"}
 
 LEAVES = {
+    "bext_host.closing",
     "bext_host.distinct",
     "bext_host.escape",
     "bext_host.extension",
@@ -25,6 +26,7 @@ SPAN_RECORD = {"bext_host.recorder.span", "bext_host.recorder.exporter", "bext_h
 
 MAY_IMPORT = {
     "bext_abi": set(),
+    "bext_host.closing": {"bext_abi", "bext_host.logs"},
     "bext_host.distinct": set(),
     "bext_host.escape": set(),
     "bext_host.extension": {"bext_abi", "bext_host.settings"},
@@ -66,7 +68,7 @@ THIRD_PARTIES = {
     "rich": {"bext_host.cli", "bext_host.exporters"},
     "_cffi_backend": {"bext_host.boundary.define", "bext_host.runtime.epoch"},
     "cffi": {"bext_host.boundary"},
-    "opentelemetry": {"bext_host.bench", "bext_host.exporters.otlp.reference"},
+    "opentelemetry": {"bext_host.bench", "bext_host.exporters.otel.sdk", "bext_host.exporters.otlp.reference"},
     "extism": {"bext_host.bench"},
     "urllib3": {"bext_host.exporters.http.connections"},
     "tomllib": {"bext_host.runtime.config"},  # the standard library's from Python 3.11 on

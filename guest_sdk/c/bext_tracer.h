@@ -67,6 +67,9 @@ enum bext_status_code {
 
 #endif /* BEXT_TRACER_ABI_H */
 
+/* Inline, so that the compiler sees through the structs: a handle is three numbers, a literal's value a constant. */
+#define BEXT_INLINE static inline __attribute__((always_inline, unused))
+
 /* --- Types ------------------------------------------------------------------------------------------------------ */
 
 #ifdef __cplusplus
@@ -88,34 +91,25 @@ typedef struct bext_handle {
 /* The handle of a span that was not sampled. */
 #define BEXT_HANDLE_INVALID (bext_handle_make(0, 0, 0))
 
-static inline bext_handle bext_handle_make(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id) {
+BEXT_INLINE bext_handle bext_handle_make(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id) {
   bext_handle handle = {trace_id_hi, trace_id_lo, span_id};
   return handle;
 }
 
 /* True for a zero trace id or a zero span id. */
-static inline bext_boolean bext_handle_is_invalid(bext_handle handle) {
+BEXT_INLINE bext_boolean bext_handle_is_invalid(bext_handle handle) {
   return (handle.trace_id_hi | handle.trace_id_lo) == 0 || handle.span_id == 0;
 }
 
 /*
  * An attribute's value. Make it with the functions below; it borrows the text or the items, which must outlive its
- * use.
+ * use. Its fields are private.
  */
 typedef struct bext_value {
   uint32_t type;
   size_t count;          /* bytes of a str, items of an array */
   const size_t *lengths; /* of an array of str; NULL where each ends with NUL */
-  union {
-    const char *text;
-    const char *const *texts;
-    const bext_boolean *booleans;
-    const int64_t *integers;
-    const double *floats;
-    bext_boolean boolean;
-    int64_t integer;
-    double number;
-  } as;
+  uint64_t bits;         /* of a bool, an i64 or an f64; else the address of the text or the items */
 } bext_value;
 
 /* An attribute of a link: its key with its length in bytes, and its value. Make it with bext_attr or bext_attr_n. */
@@ -129,15 +123,15 @@ typedef struct bext_attribute {
 typedef struct bext_payload {
   uint8_t *bytes;
   uint32_t capacity;
-  uint32_t end[12]; /* end[f] is where field f ends; it starts where the one before it ends */
-  uint32_t attributes;
-  uint32_t links;
+  uint32_t bounds[8]; /* field f lies from bounds[f] to before bounds[f + 1] */
+  uint32_t items[2];  /* how many attributes, how many links */
+  uint32_t remote;    /* how many fields say that the parent is remote */
+  bext_boolean unsampled;
 } bext_payload;
 
 /* A span that is to be started. Its fields are private. */
 typedef struct bext_span_builder {
   bext_payload payload;
-  bext_boolean unsampled;
 } bext_span_builder;
 
 /* An event that is to be added. Its fields are private. */
@@ -147,21 +141,21 @@ typedef struct bext_event_builder {
 
 /* --- Values ----------------------------------------------------------------------------------------------------- */
 
-bext_value bext_str(const char *text);
-bext_value bext_str_n(const char *text, size_t length);
-bext_value bext_bool(bext_boolean value);
-bext_value bext_i64(int64_t value);
-bext_value bext_f64(double value);
+BEXT_INLINE bext_value bext_str(const char *text);
+BEXT_INLINE bext_value bext_str_n(const char *text, size_t length);
+BEXT_INLINE bext_value bext_bool(bext_boolean value);
+BEXT_INLINE bext_value bext_i64(int64_t value);
+BEXT_INLINE bext_value bext_f64(double value);
 
 /* Arrays, which may be empty. NULL items are an empty array. */
-bext_value bext_str_array(const char *const *items, size_t count);
-bext_value bext_str_array_n(const char *const *items, const size_t *lengths, size_t count);
-bext_value bext_bool_array(const bext_boolean *items, size_t count);
-bext_value bext_i64_array(const int64_t *items, size_t count);
-bext_value bext_f64_array(const double *items, size_t count);
+BEXT_INLINE bext_value bext_str_array(const char *const *items, size_t count);
+BEXT_INLINE bext_value bext_str_array_n(const char *const *items, const size_t *lengths, size_t count);
+BEXT_INLINE bext_value bext_bool_array(const bext_boolean *items, size_t count);
+BEXT_INLINE bext_value bext_i64_array(const int64_t *items, size_t count);
+BEXT_INLINE bext_value bext_f64_array(const double *items, size_t count);
 
-bext_attribute bext_attr(const char *key, bext_value value);
-bext_attribute bext_attr_n(const char *key, size_t key_length, bext_value value);
+BEXT_INLINE bext_attribute bext_attr(const char *key, bext_value value);
+BEXT_INLINE bext_attribute bext_attr_n(const char *key, size_t key_length, bext_value value);
 
 /* --- Spans, the short way: one call, no buffer of your own ------------------------------------------------------ */
 
@@ -170,50 +164,50 @@ bext_attribute bext_attr_n(const char *key, size_t key_length, bext_value value)
  * asking the host where `parent` is INVALID. A name too long for the scratch buffer is cut at a character and
  * counted.
  */
-bext_handle bext_start(const char *name, enum bext_span_kind kind, bext_handle parent);
+BEXT_INLINE bext_handle bext_start(const char *name, enum bext_span_kind kind, bext_handle parent);
 
 /* The same without a parent: the span starts a new trace. */
-bext_handle bext_start_root(const char *name, enum bext_span_kind kind);
+BEXT_INLINE bext_handle bext_start_root(const char *name, enum bext_span_kind kind);
 
 /* The same below the host's span round this call, or without a parent where there is none. */
-bext_handle bext_start_under_current(const char *name, enum bext_span_kind kind);
+BEXT_INLINE bext_handle bext_start_under_current(const char *name, enum bext_span_kind kind);
 
 /*
  * The host's span round the running call. True: there is one, and `*out` is its handle (INVALID where it was not
  * sampled). False: there is none, and `*out` is left as it was. You may add to that span, but only the host ends it.
  */
-bext_boolean bext_current_span(bext_handle *out);
+BEXT_INLINE bext_boolean bext_current_span(bext_handle *out);
 
 /*
  * Set one attribute of an open span, or overwrite it. An attribute that does not fit into the scratch buffer is
  * dropped and counted. The host drops an empty key, and keys that start with `bext.`.
  */
-void bext_set(bext_handle span, const char *key, bext_value value);
-void bext_set_n(bext_handle span, const char *key, size_t key_length, bext_value value);
-void bext_set_str(bext_handle span, const char *key, const char *value);
-void bext_set_bool(bext_handle span, const char *key, bext_boolean value);
-void bext_set_i64(bext_handle span, const char *key, int64_t value);
-void bext_set_f64(bext_handle span, const char *key, double value);
+BEXT_INLINE void bext_set(bext_handle span, const char *key, bext_value value);
+BEXT_INLINE void bext_set_n(bext_handle span, const char *key, size_t key_length, bext_value value);
+BEXT_INLINE void bext_set_str(bext_handle span, const char *key, const char *value);
+BEXT_INLINE void bext_set_bool(bext_handle span, const char *key, bext_boolean value);
+BEXT_INLINE void bext_set_i64(bext_handle span, const char *key, int64_t value);
+BEXT_INLINE void bext_set_f64(bext_handle span, const char *key, double value);
 
 /*
  * Set the status of an open span. A message too long for the scratch buffer is cut at a character and counted; a code
  * that is none of the three is dropped and counted. The host keeps the message of an error only; ok is final, unset
  * never overwrites.
  */
-void bext_set_status(bext_handle span, enum bext_status_code code, const char *message);
-void bext_set_status_n(bext_handle span, enum bext_status_code code, const char *message, size_t length);
-void bext_set_ok(bext_handle span);
-void bext_set_error(bext_handle span, const char *message);
+BEXT_INLINE void bext_set_status(bext_handle span, enum bext_status_code code, const char *message);
+BEXT_INLINE void bext_set_status_n(bext_handle span, enum bext_status_code code, const char *message, size_t length);
+BEXT_INLINE void bext_set_ok(bext_handle span);
+BEXT_INLINE void bext_set_error(bext_handle span, const char *message);
 
 /* Add an event without attributes, on the host's clock. A name too long for the scratch buffer is cut and counted. */
-void bext_event(bext_handle span, const char *name);
+BEXT_INLINE void bext_event(bext_handle span, const char *name);
 
 /*
  * End a span, on the host's clock or at a time in nanoseconds since 1970. The host takes 0 and times above 2^63-1 as
  * its clock.
  */
-void bext_end(bext_handle span);
-void bext_end_at(bext_handle span, uint64_t end_time_unix_nanos);
+BEXT_INLINE void bext_end(bext_handle span);
+BEXT_INLINE void bext_end_at(bext_handle span, uint64_t end_time_unix_nanos);
 
 /* --- Spans, piece by piece, in a buffer of your own ------------------------------------------------------------- */
 
@@ -224,17 +218,17 @@ void bext_end_at(bext_handle span, uint64_t end_time_unix_nanos);
  * start time fit in any case if they come first; below 7 bytes it is empty. Hosts refuse payloads above 64 KiB, by
  * default.
  */
-void bext_span_init(bext_span_builder *builder, void *buffer, size_t capacity, const char *name,
-                    enum bext_span_kind kind);
-void bext_span_init_n(bext_span_builder *builder, void *buffer, size_t capacity, const char *name, size_t name_length,
-                      enum bext_span_kind kind);
+BEXT_INLINE void bext_span_init(bext_span_builder *builder, void *buffer, size_t capacity, const char *name,
+                                enum bext_span_kind kind);
+BEXT_INLINE void bext_span_init_n(bext_span_builder *builder, void *buffer, size_t capacity, const char *name,
+                                  size_t name_length, enum bext_span_kind kind);
 
 /*
  * Set the parent; of several calls, also to bext_span_remote_parent, the last one counts. Without one the span is a
  * root; below an INVALID parent it is INVALID. A parent that does not fit is dropped and counted, so set it before
  * the attributes.
  */
-void bext_span_parent(bext_span_builder *builder, bext_handle parent);
+BEXT_INLINE void bext_span_parent(bext_span_builder *builder, bext_handle parent);
 
 /*
  * Set a parent from another process: its handle and `flags` as bext_traceparent_parse gave them, and the W3C
@@ -242,47 +236,49 @@ void bext_span_parent(bext_span_builder *builder, bext_handle parent);
  * Where handle and flags do not fit, all is dropped; where only `trace_state` does not fit, that alone; each is
  * counted once.
  */
-void bext_span_remote_parent(bext_span_builder *builder, bext_handle parent, uint8_t flags, const char *trace_state);
-void bext_span_remote_parent_n(bext_span_builder *builder, bext_handle parent, uint8_t flags, const char *trace_state,
-                               size_t trace_state_length);
+BEXT_INLINE void bext_span_remote_parent(bext_span_builder *builder, bext_handle parent, uint8_t flags,
+                                         const char *trace_state);
+BEXT_INLINE void bext_span_remote_parent_n(bext_span_builder *builder, bext_handle parent, uint8_t flags,
+                                           const char *trace_state, size_t trace_state_length);
 
 /*
  * Add an attribute; of two with the same key the host takes the last value. Dropped and counted where it does not
- * fit.
+ * fit, and where there are 65,535 already.
  */
-void bext_span_attr(bext_span_builder *builder, const char *key, bext_value value);
-void bext_span_attr_n(bext_span_builder *builder, const char *key, size_t key_length, bext_value value);
+BEXT_INLINE void bext_span_attr(bext_span_builder *builder, const char *key, bext_value value);
+BEXT_INLINE void bext_span_attr_n(bext_span_builder *builder, const char *key, size_t key_length, bext_value value);
 
 /*
  * Add a link to `other`, with `count` attributes (NULL and 0 for none). A link that does not fit is dropped as a
  * whole, and counted once; one to an INVALID handle is skipped.
  */
-void bext_span_link(bext_span_builder *builder, bext_handle other, const bext_attribute *attributes, size_t count);
+BEXT_INLINE void bext_span_link(bext_span_builder *builder, bext_handle other, const bext_attribute *attributes,
+                                size_t count);
 
 /* Set the start time in nanoseconds since 1970; 0 is the host's clock. A time above 2^63-1 is dropped and counted. */
-void bext_span_start_time(bext_span_builder *builder, uint64_t start_time_unix_nanos);
+BEXT_INLINE void bext_span_start_time(bext_span_builder *builder, uint64_t start_time_unix_nanos);
 
 /* Start the span and return its handle, INVALID where it is not sampled. The builder stays as it was. */
-bext_handle bext_span_start(bext_span_builder *builder);
+BEXT_INLINE bext_handle bext_span_start(bext_span_builder *builder);
 
 /* --- Events, piece by piece ------------------------------------------------------------------------------------- */
 
 /* Begin an event in `buffer`; everything said of bext_span_init holds. */
-void bext_event_init(bext_event_builder *builder, void *buffer, size_t capacity, const char *name);
-void bext_event_init_n(bext_event_builder *builder, void *buffer, size_t capacity, const char *name,
-                       size_t name_length);
+BEXT_INLINE void bext_event_init(bext_event_builder *builder, void *buffer, size_t capacity, const char *name);
+BEXT_INLINE void bext_event_init_n(bext_event_builder *builder, void *buffer, size_t capacity, const char *name,
+                                   size_t name_length);
 
 /* Add an attribute, as bext_span_attr does. */
-void bext_event_attr(bext_event_builder *builder, const char *key, bext_value value);
-void bext_event_attr_n(bext_event_builder *builder, const char *key, size_t key_length, bext_value value);
+BEXT_INLINE void bext_event_attr(bext_event_builder *builder, const char *key, bext_value value);
+BEXT_INLINE void bext_event_attr_n(bext_event_builder *builder, const char *key, size_t key_length, bext_value value);
 
 /*
  * Set the event's time in nanoseconds since 1970; 0 is the host's clock. A time above 2^63-1 is dropped and counted.
  */
-void bext_event_time(bext_event_builder *builder, uint64_t time_unix_nanos);
+BEXT_INLINE void bext_event_time(bext_event_builder *builder, uint64_t time_unix_nanos);
 
 /* Add the event to `span`. The builder stays as it was, and may be added again. */
-void bext_event_add(bext_handle span, bext_event_builder *builder);
+BEXT_INLINE void bext_event_add(bext_handle span, bext_event_builder *builder);
 
 /* --- W3C traceparent -------------------------------------------------------------------------------------------- */
 
@@ -295,7 +291,7 @@ bext_boolean bext_traceparent_format(bext_handle span, bext_boolean sampled, cha
  * Read a traceparent. True: it is valid, `*out` is its handle (never INVALID) and `*flags` its trace-flags. False:
  * nothing is written. A version above 00 may carry more fields, which are ignored.
  */
-bext_boolean bext_traceparent_parse(const char *text, bext_handle *out, uint8_t *flags);
+BEXT_INLINE bext_boolean bext_traceparent_parse(const char *text, bext_handle *out, uint8_t *flags);
 bext_boolean bext_traceparent_parse_n(const char *text, size_t length, bext_handle *out, uint8_t *flags);
 
 /* --- Drops, memory, exports ------------------------------------------------------------------------------------- */
@@ -349,6 +345,238 @@ void bext_abi_end_span(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span
 BEXT_IMPORT("current_span")
 uint32_t bext_abi_current_span(uint8_t *handle_out);
 
+/* --- What stands behind the functions above. Private: call none of it. -------------------------------------------- */
+
+/* A length: the text ends with NUL. */
+#define BEXT_IMPL_NUL SIZE_MAX
+
+/* The types of a value: those of the ABI; an array's is its items' and BEXT_IMPL_ARRAY. */
+enum bext_impl_type { BEXT_IMPL_STR, BEXT_IMPL_BOOL, BEXT_IMPL_I64, BEXT_IMPL_F64, BEXT_IMPL_ARRAY };
+
+/* Of what a span is a child. */
+enum bext_impl_below { BEXT_IMPL_ROOT, BEXT_IMPL_CHILD, BEXT_IMPL_UNDER_CURRENT };
+
+/* Flags of a parent that is no remote one. */
+enum { BEXT_IMPL_LOCAL = -1 };
+
+void bext_impl_start_now(bext_handle *out, const char *name, uint32_t kind, enum bext_impl_below below,
+                         uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id);
+void bext_impl_set(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id, const char *key, size_t key_length,
+                   uint32_t type, size_t count, const size_t *lengths, uint64_t bits);
+void bext_impl_set_status(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id, uint32_t code,
+                          const char *message, size_t length);
+void bext_impl_add_now(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id, const char *name);
+void bext_impl_end(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id, uint64_t end_time_unix_nanos);
+void bext_impl_init(bext_payload *payload, void *buffer, size_t capacity, const char *name, size_t name_length,
+                    uint32_t kind);
+void bext_impl_parent(bext_payload *payload, uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id,
+                      int32_t flags, const char *trace_state, size_t trace_state_length);
+void bext_impl_attribute(bext_payload *payload, const char *key, size_t key_length, uint32_t type, size_t count,
+                         const size_t *lengths, uint64_t bits);
+void bext_impl_link(bext_payload *payload, uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id,
+                    const bext_attribute *attributes, size_t count);
+void bext_impl_time(bext_payload *payload, const char *field_name, uint64_t nanos);
+void bext_impl_start(bext_handle *out, bext_payload *payload);
+void bext_impl_add(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id, bext_payload *payload);
+
+/* A handle as the three numbers of a call, and a value as four. */
+#define BEXT_IMPL_IDS(handle) (handle).trace_id_hi, (handle).trace_id_lo, (handle).span_id
+#define BEXT_IMPL_VALUE(value) (value).type, (value).count, (value).lengths, (value).bits
+
+BEXT_INLINE bext_value bext_impl_value(uint32_t type, size_t count, const size_t *lengths, uint64_t bits) {
+  bext_value value = {type, count, lengths, bits};
+  return value;
+}
+
+BEXT_INLINE bext_value bext_impl_array(uint32_t type, const void *items, size_t count, const size_t *lengths) {
+  return bext_impl_value(BEXT_IMPL_ARRAY | type, count, lengths, (uint64_t)(uintptr_t)items);
+}
+
+BEXT_INLINE bext_value bext_str_n(const char *text, size_t length) {
+  return bext_impl_value(BEXT_IMPL_STR, length, NULL, (uint64_t)(uintptr_t)text);
+}
+
+BEXT_INLINE bext_value bext_str(const char *text) { return bext_str_n(text, BEXT_IMPL_NUL); }
+
+BEXT_INLINE bext_value bext_bool(bext_boolean value) { return bext_impl_value(BEXT_IMPL_BOOL, 0, NULL, value); }
+
+BEXT_INLINE bext_value bext_i64(int64_t value) { return bext_impl_value(BEXT_IMPL_I64, 0, NULL, (uint64_t)value); }
+
+BEXT_INLINE bext_value bext_f64(double value) {
+  uint64_t bits;
+  __builtin_memcpy(&bits, &value, sizeof bits);
+  return bext_impl_value(BEXT_IMPL_F64, 0, NULL, bits);
+}
+
+BEXT_INLINE bext_value bext_str_array_n(const char *const *items, const size_t *lengths, size_t count) {
+  return bext_impl_array(BEXT_IMPL_STR, items, count, lengths);
+}
+
+BEXT_INLINE bext_value bext_str_array(const char *const *items, size_t count) {
+  return bext_str_array_n(items, NULL, count);
+}
+
+BEXT_INLINE bext_value bext_bool_array(const bext_boolean *items, size_t count) {
+  return bext_impl_array(BEXT_IMPL_BOOL, items, count, NULL);
+}
+
+BEXT_INLINE bext_value bext_i64_array(const int64_t *items, size_t count) {
+  return bext_impl_array(BEXT_IMPL_I64, items, count, NULL);
+}
+
+BEXT_INLINE bext_value bext_f64_array(const double *items, size_t count) {
+  return bext_impl_array(BEXT_IMPL_F64, items, count, NULL);
+}
+
+BEXT_INLINE bext_attribute bext_attr_n(const char *key, size_t key_length, bext_value value) {
+  bext_attribute attribute = {key, key_length, value};
+  return attribute;
+}
+
+BEXT_INLINE bext_attribute bext_attr(const char *key, bext_value value) {
+  return bext_attr_n(key, BEXT_IMPL_NUL, value);
+}
+
+BEXT_INLINE bext_handle bext_start(const char *name, enum bext_span_kind kind, bext_handle parent) {
+  bext_handle span;
+  bext_impl_start_now(&span, name, (uint32_t)kind, BEXT_IMPL_CHILD, BEXT_IMPL_IDS(parent));
+  return span;
+}
+
+BEXT_INLINE bext_handle bext_start_root(const char *name, enum bext_span_kind kind) {
+  bext_handle span;
+  bext_impl_start_now(&span, name, (uint32_t)kind, BEXT_IMPL_ROOT, 0, 0, 0);
+  return span;
+}
+
+BEXT_INLINE bext_handle bext_start_under_current(const char *name, enum bext_span_kind kind) {
+  bext_handle span;
+  bext_impl_start_now(&span, name, (uint32_t)kind, BEXT_IMPL_UNDER_CURRENT, 0, 0, 0);
+  return span;
+}
+
+BEXT_INLINE bext_boolean bext_current_span(bext_handle *out) { return bext_abi_current_span((uint8_t *)out) != 0; }
+
+BEXT_INLINE void bext_set_n(bext_handle span, const char *key, size_t key_length, bext_value value) {
+  bext_impl_set(BEXT_IMPL_IDS(span), key, key_length, BEXT_IMPL_VALUE(value));
+}
+
+BEXT_INLINE void bext_set(bext_handle span, const char *key, bext_value value) {
+  bext_set_n(span, key, BEXT_IMPL_NUL, value);
+}
+
+BEXT_INLINE void bext_set_str(bext_handle span, const char *key, const char *value) {
+  bext_set(span, key, bext_str(value));
+}
+
+BEXT_INLINE void bext_set_bool(bext_handle span, const char *key, bext_boolean value) {
+  bext_set(span, key, bext_bool(value));
+}
+
+BEXT_INLINE void bext_set_i64(bext_handle span, const char *key, int64_t value) {
+  bext_set(span, key, bext_i64(value));
+}
+
+BEXT_INLINE void bext_set_f64(bext_handle span, const char *key, double value) { bext_set(span, key, bext_f64(value)); }
+
+BEXT_INLINE void bext_set_status_n(bext_handle span, enum bext_status_code code, const char *message, size_t length) {
+  bext_impl_set_status(BEXT_IMPL_IDS(span), (uint32_t)code, message, length);
+}
+
+BEXT_INLINE void bext_set_status(bext_handle span, enum bext_status_code code, const char *message) {
+  bext_set_status_n(span, code, message, BEXT_IMPL_NUL);
+}
+
+BEXT_INLINE void bext_set_ok(bext_handle span) { bext_set_status_n(span, BEXT_STATUS_OK, NULL, 0); }
+
+BEXT_INLINE void bext_set_error(bext_handle span, const char *message) {
+  bext_set_status(span, BEXT_STATUS_ERROR, message);
+}
+
+BEXT_INLINE void bext_event(bext_handle span, const char *name) { bext_impl_add_now(BEXT_IMPL_IDS(span), name); }
+
+BEXT_INLINE void bext_end_at(bext_handle span, uint64_t end_time_unix_nanos) {
+  bext_impl_end(BEXT_IMPL_IDS(span), end_time_unix_nanos);
+}
+
+BEXT_INLINE void bext_end(bext_handle span) { bext_end_at(span, 0); }
+
+BEXT_INLINE void bext_span_init_n(bext_span_builder *builder, void *buffer, size_t capacity, const char *name,
+                                  size_t name_length, enum bext_span_kind kind) {
+  bext_impl_init(&builder->payload, buffer, capacity, name, name_length, (uint32_t)kind);
+}
+
+BEXT_INLINE void bext_span_init(bext_span_builder *builder, void *buffer, size_t capacity, const char *name,
+                                enum bext_span_kind kind) {
+  bext_span_init_n(builder, buffer, capacity, name, BEXT_IMPL_NUL, kind);
+}
+
+BEXT_INLINE void bext_span_parent(bext_span_builder *builder, bext_handle parent) {
+  bext_impl_parent(&builder->payload, BEXT_IMPL_IDS(parent), BEXT_IMPL_LOCAL, NULL, 0);
+}
+
+BEXT_INLINE void bext_span_remote_parent_n(bext_span_builder *builder, bext_handle parent, uint8_t flags,
+                                           const char *trace_state, size_t trace_state_length) {
+  bext_impl_parent(&builder->payload, BEXT_IMPL_IDS(parent), flags, trace_state, trace_state_length);
+}
+
+BEXT_INLINE void bext_span_remote_parent(bext_span_builder *builder, bext_handle parent, uint8_t flags,
+                                         const char *trace_state) {
+  bext_span_remote_parent_n(builder, parent, flags, trace_state, BEXT_IMPL_NUL);
+}
+
+BEXT_INLINE void bext_span_attr_n(bext_span_builder *builder, const char *key, size_t key_length, bext_value value) {
+  bext_impl_attribute(&builder->payload, key, key_length, BEXT_IMPL_VALUE(value));
+}
+
+BEXT_INLINE void bext_span_attr(bext_span_builder *builder, const char *key, bext_value value) {
+  bext_span_attr_n(builder, key, BEXT_IMPL_NUL, value);
+}
+
+BEXT_INLINE void bext_span_link(bext_span_builder *builder, bext_handle other, const bext_attribute *attributes,
+                                size_t count) {
+  bext_impl_link(&builder->payload, BEXT_IMPL_IDS(other), attributes, count);
+}
+
+BEXT_INLINE void bext_span_start_time(bext_span_builder *builder, uint64_t start_time_unix_nanos) {
+  bext_impl_time(&builder->payload, "\xb5start_time_unix_nanos", start_time_unix_nanos);
+}
+
+BEXT_INLINE bext_handle bext_span_start(bext_span_builder *builder) {
+  bext_handle span;
+  bext_impl_start(&span, &builder->payload);
+  return span;
+}
+
+BEXT_INLINE void bext_event_init_n(bext_event_builder *builder, void *buffer, size_t capacity, const char *name,
+                                   size_t name_length) {
+  bext_impl_init(&builder->payload, buffer, capacity, name, name_length, BEXT_SPAN_KIND_INTERNAL);
+}
+
+BEXT_INLINE void bext_event_init(bext_event_builder *builder, void *buffer, size_t capacity, const char *name) {
+  bext_event_init_n(builder, buffer, capacity, name, BEXT_IMPL_NUL);
+}
+
+BEXT_INLINE void bext_event_attr_n(bext_event_builder *builder, const char *key, size_t key_length, bext_value value) {
+  bext_impl_attribute(&builder->payload, key, key_length, BEXT_IMPL_VALUE(value));
+}
+
+BEXT_INLINE void bext_event_attr(bext_event_builder *builder, const char *key, bext_value value) {
+  bext_event_attr_n(builder, key, BEXT_IMPL_NUL, value);
+}
+
+BEXT_INLINE void bext_event_time(bext_event_builder *builder, uint64_t time_unix_nanos) {
+  bext_impl_time(&builder->payload, "\xaftime_unix_nanos", time_unix_nanos);
+}
+
+BEXT_INLINE void bext_event_add(bext_handle span, bext_event_builder *builder) {
+  bext_impl_add(BEXT_IMPL_IDS(span), &builder->payload);
+}
+
+BEXT_INLINE bext_boolean bext_traceparent_parse(const char *text, bext_handle *out, uint8_t *flags) {
+  return bext_traceparent_parse_n(text, BEXT_IMPL_NUL, out, flags);
+}
+
 #ifdef __cplusplus
 }
 #endif
@@ -373,415 +601,268 @@ uint32_t bext_abi_current_span(uint8_t *handle_out);
 #include <stdlib.h>
 #endif
 
-/* Without a libc there is no memcpy and no strlen, and the compiler must not turn our loops into calls of them. */
-#if defined(__clang__)
-#define BEXT_IMPL_NO_BUILTIN __attribute__((no_builtin))
+/* Where the compiler is asked for few bytes, none of this is inlined. */
+#if defined(__OPTIMIZE_SIZE__) && defined(__clang__)
+#define BEXT_IMPL __attribute__((noinline, minsize, no_builtin))
+#elif defined(__OPTIMIZE_SIZE__)
+#define BEXT_IMPL __attribute__((noinline))
+#elif defined(__clang__)
+#define BEXT_IMPL __attribute__((no_builtin))
 #else
-#define BEXT_IMPL_NO_BUILTIN
+#define BEXT_IMPL
 #endif
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/* The host writes a handle as 24 bytes, least significant first: just so it lies in memory here. */
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "bext_tracer.h needs a little-endian target, as WebAssembly is"
+#endif
+typedef char bext_impl_handle_fits[sizeof(bext_handle) == BEXT_HANDLE_SIZE ? 1 : -1];
+
 static uint8_t bext_impl_scratch[BEXT_TRACER_SCRATCH_SIZE];
 static uint32_t bext_impl_dropped;
 
-static void bext_impl_drop(void) {
+BEXT_IMPL static void bext_impl_drop(void) {
   if (bext_impl_dropped != UINT32_MAX) bext_impl_dropped++;
 }
 
 uint32_t bext_dropped(void) { return bext_impl_dropped; }
 
-BEXT_IMPL_NO_BUILTIN
-static void bext_impl_copy(void *to, const void *from, size_t length) {
-  uint8_t *out = (uint8_t *)to;
-  const uint8_t *in = (const uint8_t *)from;
-  size_t i;
-  for (i = 0; i < length; i++) out[i] = in[i];
-}
-
-BEXT_IMPL_NO_BUILTIN
-static size_t bext_impl_length(const char *text) {
-  size_t length = 0;
-  if (text == NULL) return 0;
-  while (text[length] != '\0') length++;
-  return length;
+BEXT_IMPL static bext_boolean bext_impl_is_invalid(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id) {
+  return (trace_id_hi | trace_id_lo) == 0 || span_id == 0;
 }
 
 /* --- UTF-8 ------------------------------------------------------------------------------------------------------ */
 
+BEXT_IMPL static size_t bext_impl_length(const char *text, size_t length) {
+  if (text == NULL) return 0;
+  if (length != BEXT_IMPL_NUL) return length;
+  length = 0;
+  while (text[length] != '\0') length++;
+  return length;
+}
+
+/* How many bytes a character has that starts with `lead`; 0 where none does. */
+static uint32_t bext_impl_utf8_length(uint8_t lead) {
+  return lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+}
+
 /*
- * One character of a text, or one ill-formed maximal subsequence (Unicode 3.9, "U+FFFD Substitution of Maximal
- * Subparts").
+ * Whether a byte may stand at that place behind `lead`. The second one's bounds exclude overlong forms, surrogates and
+ * everything above U+10FFFF.
  */
-typedef struct bext_impl_step {
-  uint32_t length;
-  bext_boolean well_formed;
-} bext_impl_step;
-
-/* How many bytes follow a lead byte above 0x7f; 0 for a byte that leads nothing. */
-static uint32_t bext_impl_utf8_trail(uint8_t lead) {
-  if (lead >= 0xc2 && lead <= 0xdf) return 1;
-  if (lead >= 0xe0 && lead <= 0xef) return 2;
-  if (lead >= 0xf0 && lead <= 0xf4) return 3;
-  return 0;
+static bext_boolean bext_impl_utf8_follows(uint8_t lead, uint32_t place, uint8_t byte) {
+  const uint8_t low = place > 1 ? 0x80 : lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+  const uint8_t high = place > 1 ? 0xbf : lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+  return byte >= low && byte <= high;
 }
 
-/* The bounds of a second byte exclude overlong forms, surrogates and everything above U+10FFFF. */
-static bext_boolean bext_impl_utf8_second(uint8_t lead, uint8_t second) {
-  const uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-  const uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-  return second >= low && second <= high;
-}
+/* How many bytes of the last text bext_impl_utf8 found no room for. */
+static size_t bext_impl_rest;
 
-static bext_impl_step bext_impl_utf8_step(const uint8_t *text, size_t left) {
-  bext_impl_step step = {1, 1};
-  uint32_t trail;
-  if (text[0] < 0x80) return step;
-  trail = bext_impl_utf8_trail(text[0]);
-  while (step.length <= trail && step.length < left) {
-    const uint8_t byte = text[step.length];
-    if (step.length == 1 ? !bext_impl_utf8_second(text[0], byte) : (byte & 0xc0) != 0x80) break;
-    step.length++;
-  }
-  step.well_formed = trail != 0 && step.length == trail + 1;
-  return step;
-}
-
-/* U+FFFD takes three bytes, never fewer than what it stands for. */
-static uint32_t bext_impl_step_size(bext_impl_step step) { return step.well_formed ? step.length : 3; }
-
-static uint64_t bext_impl_utf8_size(const char *text, size_t length) {
-  const uint8_t *bytes = (const uint8_t *)text;
-  uint64_t size = 0;
-  size_t i = 0;
-  while (i < length) {
-    const bext_impl_step step = bext_impl_utf8_step(bytes + i, length - i);
-    size += bext_impl_step_size(step);
-    i += step.length;
-  }
-  return size;
-}
-
-/* How many bytes of `text` can be taken so that they are at most `room` bytes once written. */
-static size_t bext_impl_utf8_prefix(const char *text, size_t length, uint32_t room) {
-  const uint8_t *bytes = (const uint8_t *)text;
-  size_t i = 0;
-  while (i < length) {
-    const bext_impl_step step = bext_impl_utf8_step(bytes + i, length - i);
-    if (bext_impl_step_size(step) > room) break;
-    room -= bext_impl_step_size(step);
-    i += step.length;
-  }
-  return i;
-}
-
-static void bext_impl_utf8_write(uint8_t *out, const char *text, size_t length) {
-  const uint8_t *bytes = (const uint8_t *)text;
-  size_t i = 0;
-  while (i < length) {
-    const bext_impl_step step = bext_impl_utf8_step(bytes + i, length - i);
-    if (step.well_formed) {
-      bext_impl_copy(out, bytes + i, step.length);
-    } else {
-      bext_impl_copy(out, "\xef\xbf\xbd", 3);
+/*
+ * Write a text as well-formed UTF-8 of at most `room` bytes; where `out` is NULL only count them. Returns how many.
+ * Each ill-formed maximal subsequence (Unicode 3.9, "U+FFFD Substitution of Maximal Subparts") becomes U+FFFD, whose
+ * three bytes are never fewer than what they stand for.
+ */
+BEXT_IMPL static uint32_t bext_impl_utf8(uint8_t *out, uint32_t room, const char *text, size_t length) {
+  const uint8_t *from = (const uint8_t *)text;
+  uint32_t size = 0;
+  while (length != 0) {
+    const uint8_t lead = *from;
+    const uint32_t whole = bext_impl_utf8_length(lead);
+    uint32_t taken = 1;
+    uint32_t written, i;
+    if (lead < 0x80 && size < room) { /* the usual case, without a loop */
+      if (out != NULL) out[size] = lead;
+      size++;
+      from++;
+      length--;
+      continue;
     }
-    out += bext_impl_step_size(step);
-    i += step.length;
+    while (taken < whole && taken < length && bext_impl_utf8_follows(lead, taken, from[taken])) taken++;
+    written = taken == whole ? taken : 3;
+    if (written > room - size) break;
+    for (i = 0; out != NULL && i < written; i++) out[size + i] = taken == whole ? from[i] : (uint8_t)"\xef\xbf\xbd"[i];
+    size += written;
+    from += taken;
+    length -= taken;
   }
+  bext_impl_rest = length;
+  return size;
 }
 
 /* --- msgpack: a writer over a fixed room; once something did not fit, everything after it is skipped ------------ */
 
-typedef struct bext_impl_writer {
-  uint8_t *out;
-  uint32_t room;
-  uint32_t length;
-  bext_boolean full;
-} bext_impl_writer;
+static uint8_t *bext_impl_at;
+static int32_t bext_impl_left; /* below 0 once something did not fit */
 
-static bext_impl_writer bext_impl_writer_over(uint8_t *out, uint32_t room) {
-  bext_impl_writer writer = {out, room, 0, 0};
-  return writer;
-}
-
-static uint8_t *bext_impl_take(bext_impl_writer *writer, uint64_t size) {
-  uint8_t *taken = writer->out + writer->length;
-  if (writer->full || size > writer->room - writer->length) {
-    writer->full = 1;
-    return NULL;
-  }
-  writer->length += (uint32_t)size;
-  return taken;
+BEXT_IMPL static void bext_impl_write_to(uint8_t *out, uint32_t room) {
+  bext_impl_at = out;
+  bext_impl_left = (int32_t)room;
 }
 
 /* A first byte, and the `width` low bytes of `number`, big-endian. */
-static void bext_impl_put(bext_impl_writer *writer, uint32_t first, uint64_t number, uint32_t width) {
-  uint8_t *out = bext_impl_take(writer, 1 + (uint64_t)width);
-  if (out == NULL) return;
-  *out++ = (uint8_t)first;
-  while (width-- > 0) *out++ = (uint8_t)(number >> (8 * width));
+BEXT_IMPL static void bext_impl_put(uint32_t first, uint64_t number, uint32_t width) {
+  bext_impl_left -= (int32_t)width + 1;
+  if (bext_impl_left < 0) return;
+  *bext_impl_at++ = (uint8_t)first;
+  while (width-- > 0) *bext_impl_at++ = (uint8_t)(number >> (8 * width));
 }
 
-static void bext_impl_put_uint(bext_impl_writer *writer, uint64_t value) {
-  if (value <= 0x7f) {
-    bext_impl_put(writer, (uint32_t)value, 0, 0);
-  } else if (value <= UINT8_MAX) {
-    bext_impl_put(writer, 0xcc, value, 1);
-  } else if (value <= UINT16_MAX) {
-    bext_impl_put(writer, 0xcd, value, 2);
-  } else if (value <= UINT32_MAX) {
-    bext_impl_put(writer, 0xce, value, 4);
-  } else {
-    bext_impl_put(writer, 0xcf, value, 8);
+BEXT_IMPL static void bext_impl_byte(uint32_t byte) { bext_impl_put(byte, 0, 0); }
+
+/* The exponent of the fewest bytes that hold a number: 0 to 3 for 1, 2, 4 and 8 bytes. */
+BEXT_IMPL static uint32_t bext_impl_exponent(uint64_t number) {
+  uint32_t exponent = 0;
+  while (exponent < 3 && number >> (8 << exponent) != 0) exponent++;
+  return exponent;
+}
+
+/*
+ * What starts with a number: the largest one that fits into the first byte, that byte for 0, and what stands before a
+ * number of 8 bits. Arrays and maps have no such form.
+ */
+#define BEXT_IMPL_HEAD(largest, first, wide) ((uint32_t)(largest) << 16 | (first) << 8 | (wide))
+#define BEXT_IMPL_UINT BEXT_IMPL_HEAD(0x7f, 0, 0xcc)
+#define BEXT_IMPL_TEXT BEXT_IMPL_HEAD(31, 0xa0, 0xd9)
+#define BEXT_IMPL_LIST BEXT_IMPL_HEAD(15, 0x90, 0xdb)
+#define BEXT_IMPL_MAP BEXT_IMPL_HEAD(15, 0x80, 0xdd)
+
+BEXT_IMPL static void bext_impl_put_head(uint64_t number, uint32_t head) {
+  uint32_t exponent = bext_impl_exponent(number);
+  if (number <= head >> 16) {
+    bext_impl_byte((head >> 8) + (uint32_t)number);
+    return;
   }
+  if (head >> 16 == 15 && exponent == 0) exponent = 1;
+  bext_impl_put(head + exponent, number, 1u << exponent);
 }
 
-static void bext_impl_put_int(bext_impl_writer *writer, int64_t value) {
+BEXT_IMPL static void bext_impl_put_uint(uint64_t number) { bext_impl_put_head(number, BEXT_IMPL_UINT); }
+
+BEXT_IMPL static void bext_impl_put_int(uint64_t bits) {
+  const int64_t value = (int64_t)bits;
+  /* Room for the sign: what the inverse of a negative number needs, and one bit. */
+  const uint32_t exponent = bext_impl_exponent(~bits << 1);
   if (value >= 0) {
-    bext_impl_put_uint(writer, (uint64_t)value);
+    bext_impl_put_uint(bits);
   } else if (value >= -32) {
-    bext_impl_put(writer, (uint8_t)value, 0, 0);
-  } else if (value >= INT8_MIN) {
-    bext_impl_put(writer, 0xd0, (uint64_t)value, 1);
-  } else if (value >= INT16_MIN) {
-    bext_impl_put(writer, 0xd1, (uint64_t)value, 2);
-  } else if (value >= INT32_MIN) {
-    bext_impl_put(writer, 0xd2, (uint64_t)value, 4);
+    bext_impl_byte((uint32_t)bits);
   } else {
-    bext_impl_put(writer, 0xd3, (uint64_t)value, 8);
+    bext_impl_put(0xd0 + exponent, bits, 1u << exponent);
   }
 }
 
-static void bext_impl_put_float(bext_impl_writer *writer, double value) {
-  uint64_t bits;
-  bext_impl_copy(&bits, &value, sizeof bits);
-  if ((bits & INT64_MAX) > 0x7ff0000000000000) bits = 0x7ff8000000000000; /* NaN: one form of many */
-  bext_impl_put(writer, 0xcb, bits, 8);
-}
-
-static void bext_impl_put_bool(bext_impl_writer *writer, bext_boolean value) {
-  bext_impl_put(writer, value ? 0xc3 : 0xc2, 0, 0);
-}
-
-static void bext_impl_put_str_header(bext_impl_writer *writer, uint64_t size) {
-  if (size <= 31) {
-    bext_impl_put(writer, 0xa0 | (uint32_t)size, 0, 0);
-  } else if (size <= UINT8_MAX) {
-    bext_impl_put(writer, 0xd9, size, 1);
-  } else if (size <= UINT16_MAX) {
-    bext_impl_put(writer, 0xda, size, 2);
-  } else {
-    bext_impl_put(writer, 0xdb, size, 4);
+/*
+ * A text; where it does not fit, as much of it as does if it `may_be_cut`, which is counted. A text only grows when it
+ * is written, so of one that is too long no more is read than there is room.
+ */
+BEXT_IMPL static void bext_impl_put_text(const char *text, size_t length, bext_boolean may_be_cut) {
+  uint32_t room = (uint32_t)bext_impl_left;
+  uint32_t size;
+  if (bext_impl_left < 0) return;
+  length = bext_impl_length(text, length);
+  for (;; room--) {
+    size = bext_impl_utf8(NULL, room, text, length);
+    if (room == 0 || size + (size > 31 ? 1u << bext_impl_exponent(size) : 0) < (uint32_t)bext_impl_left) break;
   }
-}
-
-static void bext_impl_put_text(bext_impl_writer *writer, const char *text, size_t length) {
-  uint64_t size;
-  uint8_t *out;
-  /* A text only grows when it is written, so one that is too long is not looked at. */
-  if (length > writer->room - writer->length) writer->full = 1;
-  if (writer->full) return;
-  size = bext_impl_utf8_size(text, length);
-  bext_impl_put_str_header(writer, size);
-  out = bext_impl_take(writer, size);
-  if (out != NULL) bext_impl_utf8_write(out, text, length);
-}
-
-static uint32_t bext_impl_str_header_size(uint32_t size) {
-  return size <= 31 ? 1 : size <= UINT8_MAX ? 2 : size <= UINT16_MAX ? 3 : 5;
-}
-
-/* The longest text that fits, header included, into what is left. */
-static uint32_t bext_impl_text_room(const bext_impl_writer *writer) {
-  const uint32_t left = writer->room - writer->length;
-  uint32_t size = left == 0 ? 0 : left - 1;
-  while (size > 0 && size + bext_impl_str_header_size(size) > left) size--;
-  return size;
-}
-
-/* The whole text, or as much of it as fits; a cut is counted. */
-static void bext_impl_put_text_cut(bext_impl_writer *writer, const char *text, size_t length) {
-  const size_t taken = bext_impl_utf8_prefix(text, length, bext_impl_text_room(writer));
-  if (taken < length) bext_impl_drop();
-  bext_impl_put_text(writer, text, taken);
-}
-
-enum { BEXT_IMPL_MAP = 0x80, BEXT_IMPL_ARRAY = 0x90 };
-
-static uint32_t bext_impl_container_header_size(uint64_t count) {
-  return count <= 15 ? 1 : count <= UINT16_MAX ? 3 : 5;
-}
-
-static void bext_impl_put_container_header(bext_impl_writer *writer, uint32_t type, uint64_t count) {
-  const uint32_t wide = type == BEXT_IMPL_MAP ? 0xde : 0xdc;
-  if (count > writer->room - writer->length) {
-    writer->full = 1; /* each item takes a byte or more, so they cannot fit: do not try them one by one */
-  } else if (count <= 15) {
-    bext_impl_put(writer, type | (uint32_t)count, 0, 0);
-  } else if (count <= UINT16_MAX) {
-    bext_impl_put(writer, wide, count, 2);
-  } else {
-    bext_impl_put(writer, wide + 1, count, 4);
+  if (bext_impl_rest != 0) {
+    if (may_be_cut) {
+      bext_impl_drop();
+    } else {
+      bext_impl_left = -1;
+    }
   }
+  bext_impl_put_head(size, BEXT_IMPL_TEXT);
+  if (bext_impl_left < 0) return;
+  bext_impl_left -= (int32_t)size;
+  bext_impl_at += bext_impl_utf8(bext_impl_at, size, text, length);
 }
 
-static void bext_impl_put_handle(bext_impl_writer *writer, bext_handle handle) {
-  bext_impl_put_container_header(writer, BEXT_IMPL_ARRAY, 3);
-  bext_impl_put_uint(writer, handle.trace_id_hi);
-  bext_impl_put_uint(writer, handle.trace_id_lo);
-  bext_impl_put_uint(writer, handle.span_id);
+/* A short text with its header, as msgpack has it. */
+BEXT_IMPL static void bext_impl_put_packed(const char *packed) {
+  const uint32_t size = 1 + ((uint8_t)*packed & 31);
+  uint32_t i;
+  bext_impl_left -= (int32_t)size;
+  for (i = 0; bext_impl_left >= 0 && i < size; i++) *bext_impl_at++ = (uint8_t)packed[i];
+}
+
+BEXT_IMPL static void bext_impl_put_handle(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id) {
+  bext_impl_byte(0x93);
+  bext_impl_put_uint(trace_id_hi);
+  bext_impl_put_uint(trace_id_lo);
+  bext_impl_put_uint(span_id);
 }
 
 /* --- Values ----------------------------------------------------------------------------------------------------- */
 
-enum bext_impl_type {
-  BEXT_IMPL_STR,
-  BEXT_IMPL_BOOL,
-  BEXT_IMPL_I64,
-  BEXT_IMPL_F64,
-  BEXT_IMPL_STR_ARRAY,
-  BEXT_IMPL_BOOL_ARRAY,
-  BEXT_IMPL_I64_ARRAY,
-  BEXT_IMPL_F64_ARRAY
-};
-
-static bext_value bext_impl_value(uint32_t type) {
-  bext_value value = {type, 0, NULL, {NULL}};
-  return value;
-}
-
-static bext_value bext_impl_array(uint32_t type, const void *items, size_t count) {
-  bext_value value = bext_impl_value(type);
-  value.count = items == NULL ? 0 : count;
-  return value;
-}
-
-bext_value bext_str_n(const char *text, size_t length) {
-  bext_value value = bext_impl_array(BEXT_IMPL_STR, text, length);
-  value.as.text = text;
-  return value;
-}
-
-bext_value bext_str(const char *text) { return bext_str_n(text, bext_impl_length(text)); }
-
-bext_value bext_bool(bext_boolean boolean) {
-  bext_value value = bext_impl_value(BEXT_IMPL_BOOL);
-  value.as.boolean = boolean;
-  return value;
-}
-
-bext_value bext_i64(int64_t integer) {
-  bext_value value = bext_impl_value(BEXT_IMPL_I64);
-  value.as.integer = integer;
-  return value;
-}
-
-bext_value bext_f64(double number) {
-  bext_value value = bext_impl_value(BEXT_IMPL_F64);
-  value.as.number = number;
-  return value;
-}
-
-bext_value bext_str_array_n(const char *const *items, const size_t *lengths, size_t count) {
-  bext_value value = bext_impl_array(BEXT_IMPL_STR_ARRAY, items, count);
-  value.as.texts = items;
-  value.lengths = lengths;
-  return value;
-}
-
-bext_value bext_str_array(const char *const *items, size_t count) { return bext_str_array_n(items, NULL, count); }
-
-bext_value bext_bool_array(const bext_boolean *items, size_t count) {
-  bext_value value = bext_impl_array(BEXT_IMPL_BOOL_ARRAY, items, count);
-  value.as.booleans = items;
-  return value;
-}
-
-bext_value bext_i64_array(const int64_t *items, size_t count) {
-  bext_value value = bext_impl_array(BEXT_IMPL_I64_ARRAY, items, count);
-  value.as.integers = items;
-  return value;
-}
-
-bext_value bext_f64_array(const double *items, size_t count) {
-  bext_value value = bext_impl_array(BEXT_IMPL_F64_ARRAY, items, count);
-  value.as.floats = items;
-  return value;
-}
-
-bext_attribute bext_attr_n(const char *key, size_t key_length, bext_value value) {
-  bext_attribute attribute = {key, key == NULL ? 0 : key_length, value};
-  return attribute;
-}
-
-bext_attribute bext_attr(const char *key, bext_value value) { return bext_attr_n(key, bext_impl_length(key), value); }
-
-static void bext_impl_put_str_item(bext_impl_writer *writer, const bext_value *value, size_t i) {
-  const char *text = value->as.texts[i];
-  const size_t length = value->lengths == NULL || text == NULL ? bext_impl_length(text) : value->lengths[i];
-  bext_impl_put_text(writer, text, length);
+BEXT_IMPL static void bext_impl_put_scalar(uint32_t type, uint64_t bits) {
+  if (type == BEXT_IMPL_BOOL) {
+    bext_impl_byte(0xc2 | (uint32_t)bits);
+  } else if (type == BEXT_IMPL_I64) {
+    bext_impl_put_int(bits);
+  } else {
+    if ((bits & INT64_MAX) > 0x7ff0000000000000) bits = 0x7ff8000000000000; /* NaN: one form of many */
+    bext_impl_put(0xcb, bits, 8);
+  }
 }
 
 /* Stops at the first item that does not fit. */
-static void bext_impl_put_array(bext_impl_writer *writer, const bext_value *value) {
+BEXT_IMPL static void bext_impl_put_items(uint32_t type, size_t count, const size_t *lengths, const void *items) {
   size_t i;
-  bext_impl_put_container_header(writer, BEXT_IMPL_ARRAY, value->count);
-  for (i = 0; i < value->count && !writer->full; i++) {
-    if (value->type == BEXT_IMPL_STR_ARRAY) bext_impl_put_str_item(writer, value, i);
-    if (value->type == BEXT_IMPL_BOOL_ARRAY) bext_impl_put_bool(writer, value->as.booleans[i]);
-    if (value->type == BEXT_IMPL_I64_ARRAY) bext_impl_put_int(writer, value->as.integers[i]);
-    if (value->type == BEXT_IMPL_F64_ARRAY) bext_impl_put_float(writer, value->as.floats[i]);
+  if (items == NULL) count = 0;
+  bext_impl_put_head(count, BEXT_IMPL_LIST);
+  for (i = 0; i < count && bext_impl_left >= 0; i++) {
+    if (type == BEXT_IMPL_STR) {
+      bext_impl_put_text(((const char *const *)items)[i], lengths == NULL ? BEXT_IMPL_NUL : lengths[i], 0);
+    } else if (type == BEXT_IMPL_BOOL) {
+      bext_impl_put_scalar(type, ((const bext_boolean *)items)[i]);
+    } else {
+      uint64_t bits;
+      __builtin_memcpy(&bits, (const uint8_t *)items + i * sizeof bits, sizeof bits);
+      bext_impl_put_scalar(type, bits);
+    }
   }
 }
 
-static void bext_impl_put_value(bext_impl_writer *writer, const bext_value *value) {
-  switch (value->type) {
-    case BEXT_IMPL_STR: bext_impl_put_text(writer, value->as.text, value->count); break;
-    case BEXT_IMPL_BOOL: bext_impl_put_bool(writer, value->as.boolean); break;
-    case BEXT_IMPL_I64: bext_impl_put_int(writer, value->as.integer); break;
-    case BEXT_IMPL_F64: bext_impl_put_float(writer, value->as.number); break;
-    default: bext_impl_put_array(writer, value); break;
+BEXT_IMPL static void bext_impl_put_attribute(const char *key, size_t key_length, uint32_t type, size_t count,
+                                              const size_t *lengths, uint64_t bits) {
+  const void *address = (const void *)(uintptr_t)bits;
+  bext_impl_put_text(key, key_length, 0);
+  if (type >= BEXT_IMPL_ARRAY) {
+    bext_impl_put_items(type - BEXT_IMPL_ARRAY, count, lengths, address);
+  } else if (type == BEXT_IMPL_STR) {
+    bext_impl_put_text((const char *)address, count, 0);
+  } else {
+    bext_impl_put_scalar(type, bits);
   }
-}
-
-static void bext_impl_put_attribute(bext_impl_writer *writer, const bext_attribute *attribute) {
-  bext_impl_put_text(writer, attribute->key, attribute->key_length);
-  bext_impl_put_value(writer, &attribute->value);
 }
 
 /* --- Payloads: a map in the making -------------------------------------------------------------------------------- */
 
 /*
- * The buffer holds the map's header, then the fields in the order below, which is the ABI's for every struct; a field
- * that is not set takes no bytes. What is new is written behind the last field, where the room is, and then rotated to
- * its place. So nothing moves while it may still fail to fit, and nothing at all where the calls come in the ABI's
- * order.
+ * The buffer holds a byte for the map's header, then the fields in the order below, which is the ABI's for spans and
+ * for events; a field that is not set takes no bytes. What is new is written behind the last field, where the room is,
+ * and then rotated to its place. So nothing moves while it may still fail to fit, and nothing at all where the calls
+ * come in the ABI's order.
  */
 enum bext_impl_field {
   BEXT_IMPL_NAME,
-  BEXT_IMPL_CODE,
-  BEXT_IMPL_MESSAGE,
   BEXT_IMPL_KIND,
-  BEXT_IMPL_PARENT,
-  BEXT_IMPL_PARENT_IS_REMOTE,
-  BEXT_IMPL_PARENT_FLAGS,
+  BEXT_IMPL_PARENT, /* with parent_is_remote and parent_flags: a remote parent is there as a whole or not at all */
   BEXT_IMPL_TRACE_STATE,
   BEXT_IMPL_ATTRIBUTES,
   BEXT_IMPL_LINKS,
-  BEXT_IMPL_START_TIME,
   BEXT_IMPL_TIME,
   BEXT_IMPL_FIELDS
 };
 
 /* Fails to compile where bext_payload has another number of fields. */
-typedef char bext_impl_fields_fit[sizeof(((bext_payload *)0)->end) == BEXT_IMPL_FIELDS * sizeof(uint32_t) ? 1 : -1];
-
-static const char *const bext_impl_field_names[BEXT_IMPL_FIELDS] = {
-    "name",         "code",        "message",    "kind",  "parent",                "parent_is_remote",
-    "parent_flags", "trace_state", "attributes", "links", "start_time_unix_nanos", "time_unix_nanos",
-};
+typedef char bext_impl_fields_fit[sizeof(((bext_payload *)0)->bounds) == (BEXT_IMPL_FIELDS + 1) * 4 ? 1 : -1];
 
 /*
  * The smallest payload of all, an empty name. Builders whose buffer is smaller share it: nothing else fits, so they
@@ -790,459 +871,308 @@ static const char *const bext_impl_field_names[BEXT_IMPL_FIELDS] = {
 #define BEXT_IMPL_SMALLEST 7
 static uint8_t bext_impl_smallest[BEXT_IMPL_SMALLEST];
 
-static void bext_impl_open(bext_payload *payload, void *buffer, size_t capacity) {
-  const bext_boolean usable = buffer != NULL && capacity >= BEXT_IMPL_SMALLEST;
-  uint32_t field;
-  payload->bytes = usable ? (uint8_t *)buffer : bext_impl_smallest;
-  payload->capacity = !usable ? BEXT_IMPL_SMALLEST : capacity > UINT32_MAX ? UINT32_MAX : (uint32_t)capacity;
-  payload->attributes = 0;
-  payload->links = 0;
-  for (field = 0; field < BEXT_IMPL_FIELDS; field++) payload->end[field] = 1;
-}
-
-static uint32_t bext_impl_size(const bext_payload *payload) { return payload->end[BEXT_IMPL_FIELDS - 1]; }
-
-static uint32_t bext_impl_start(const bext_payload *payload, uint32_t field) {
-  return field == 0 ? 1 : payload->end[field - 1];
-}
-
-static bext_impl_writer bext_impl_behind(const bext_payload *payload) {
-  const uint32_t size = bext_impl_size(payload);
-  return bext_impl_writer_over(payload->bytes + size, payload->capacity - size);
-}
-
-static void bext_impl_reverse(uint8_t *bytes, uint32_t length) {
-  uint32_t i;
-  for (i = 0; i < length / 2; i++) {
-    const uint8_t byte = bytes[i];
-    bytes[i] = bytes[length - 1 - i];
-    bytes[length - 1 - i] = byte;
+BEXT_IMPL static void bext_impl_reverse(uint8_t *from, uint8_t *to) {
+  while (to - from > 1) {
+    const uint8_t byte = *from;
+    *from++ = *--to;
+    *to = byte;
   }
 }
 
 /* Swaps the first `left` bytes with the `right` bytes behind them. */
-static void bext_impl_rotate(uint8_t *bytes, uint32_t left, uint32_t right) {
+BEXT_IMPL static void bext_impl_rotate(uint8_t *bytes, uint32_t left, uint32_t right) {
   if (left == 0 || right == 0) return;
-  bext_impl_reverse(bytes, left);
-  bext_impl_reverse(bytes + left, right);
-  bext_impl_reverse(bytes, left + right);
+  bext_impl_reverse(bytes, bytes + left);
+  bext_impl_reverse(bytes + left, bytes + left + right);
+  bext_impl_reverse(bytes, bytes + left + right);
 }
 
-/* Gives the next `length` bytes behind the payload to `field`, at `at`. */
-static void bext_impl_adopt(bext_payload *payload, uint32_t field, uint32_t at, uint32_t length) {
-  bext_impl_rotate(payload->bytes + at, bext_impl_size(payload) - at, length);
-  for (; field < BEXT_IMPL_FIELDS; field++) payload->end[field] += length;
+BEXT_IMPL static void bext_impl_resize(bext_payload *payload, uint32_t field, uint32_t growth) {
+  while (++field <= BEXT_IMPL_FIELDS) payload->bounds[field] += growth;
 }
 
-/* Takes a field out, by rotating it behind the payload. */
-static void bext_impl_clear(bext_payload *payload, uint32_t field) {
-  const uint32_t start = bext_impl_start(payload, field);
-  const uint32_t length = payload->end[field] - start;
-  bext_impl_rotate(payload->bytes + start, length, bext_impl_size(payload) - payload->end[field]);
-  for (; field < BEXT_IMPL_FIELDS; field++) payload->end[field] -= length;
+/* Begin to write what a field gets, behind the payload; bext_impl_close gives it to the field. */
+BEXT_IMPL static void bext_impl_open(const bext_payload *payload) {
+  const uint32_t size = payload->bounds[BEXT_IMPL_FIELDS];
+  bext_impl_write_to(payload->bytes + size, payload->capacity - size);
 }
 
-static void bext_impl_put_field_name(bext_impl_writer *writer, uint32_t field) {
-  const char *name = bext_impl_field_names[field];
-  bext_impl_put_text(writer, name, bext_impl_length(name));
-}
-
-/* A new value for a field: write it behind the payload, then bext_impl_close_field. */
-static bext_impl_writer bext_impl_open_field(bext_payload *payload, uint32_t field) {
-  bext_impl_writer writer;
-  bext_impl_clear(payload, field);
-  writer = bext_impl_behind(payload);
-  bext_impl_put_field_name(&writer, field);
-  return writer;
-}
-
-static bext_boolean bext_impl_close_field(bext_payload *payload, uint32_t field, const bext_impl_writer *writer) {
-  if (writer->full) return 0;
-  bext_impl_adopt(payload, field, bext_impl_start(payload, field), writer->length);
+/* Add what was written to the end of a field; where it did not fit, false, and it is counted. */
+BEXT_IMPL static bext_boolean bext_impl_close(bext_payload *payload, uint32_t field) {
+  const uint32_t end = payload->bounds[field + 1];
+  const uint32_t size = payload->bounds[BEXT_IMPL_FIELDS];
+  const uint32_t length = (uint32_t)(bext_impl_at - payload->bytes) - size;
+  if (bext_impl_left < 0) {
+    bext_impl_drop();
+    return 0;
+  }
+  bext_impl_rotate(payload->bytes + end, size - end, length);
+  bext_impl_resize(payload, field, length);
   return 1;
 }
 
-static bext_boolean bext_impl_set_uint(bext_payload *payload, uint32_t field, uint64_t value) {
-  bext_impl_writer writer = bext_impl_open_field(payload, field);
-  bext_impl_put_uint(&writer, value);
-  return bext_impl_close_field(payload, field, &writer);
-}
-
-static bext_boolean bext_impl_set_true(bext_payload *payload, uint32_t field) {
-  bext_impl_writer writer = bext_impl_open_field(payload, field);
-  bext_impl_put_bool(&writer, 1);
-  return bext_impl_close_field(payload, field, &writer);
-}
-
-static bext_boolean bext_impl_set_handle(bext_payload *payload, uint32_t field, bext_handle handle) {
-  bext_impl_writer writer = bext_impl_open_field(payload, field);
-  bext_impl_put_handle(&writer, handle);
-  return bext_impl_close_field(payload, field, &writer);
-}
-
-static bext_boolean bext_impl_set_text(bext_payload *payload, uint32_t field, const char *text, size_t length) {
-  bext_impl_writer writer = bext_impl_open_field(payload, field);
-  bext_impl_put_text(&writer, text, length);
-  return bext_impl_close_field(payload, field, &writer);
-}
-
-static void bext_impl_set_text_cut(bext_payload *payload, uint32_t field, const char *text, size_t length) {
-  bext_impl_writer writer = bext_impl_open_field(payload, field);
-  bext_impl_put_text_cut(&writer, text, text == NULL ? 0 : length);
-  bext_impl_close_field(payload, field, &writer);
+/* Take a field out, by rotating it behind the payload. */
+BEXT_IMPL static void bext_impl_clear(bext_payload *payload, uint32_t field) {
+  const uint32_t start = payload->bounds[field];
+  const uint32_t end = payload->bounds[field + 1];
+  bext_impl_rotate(payload->bytes + start, end - start, payload->bounds[BEXT_IMPL_FIELDS] - end);
+  bext_impl_resize(payload, field, start - end);
 }
 
 /* In a buffer that is not tiny the name leaves room for what matters more than its tail: kind, parent, start time. */
 enum { BEXT_IMPL_NAME_SPARE = 128 };
 
-static void bext_impl_set_name(bext_payload *payload, const char *name, size_t length) {
-  const uint32_t capacity = payload->capacity;
-  if (capacity >= 2 * BEXT_IMPL_NAME_SPARE) payload->capacity -= BEXT_IMPL_NAME_SPARE;
-  bext_impl_set_text_cut(payload, BEXT_IMPL_NAME, name, length);
-  payload->capacity = capacity;
+BEXT_IMPL void bext_impl_init(bext_payload *payload, void *buffer, size_t capacity, const char *name,
+                              size_t name_length, uint32_t kind) {
+  const bext_boolean usable = buffer != NULL && capacity >= BEXT_IMPL_SMALLEST;
+  uint32_t field;
+  payload->bytes = usable ? (uint8_t *)buffer : bext_impl_smallest;
+  payload->capacity = !usable ? BEXT_IMPL_SMALLEST : capacity > INT32_MAX ? INT32_MAX : (uint32_t)capacity;
+  for (field = 0; field <= BEXT_IMPL_FIELDS; field++) payload->bounds[field] = 1;
+  payload->items[0] = payload->items[1] = payload->remote = 0;
+  payload->unsampled = 0;
+  bext_impl_open(payload);
+  if (payload->capacity >= 2 * BEXT_IMPL_NAME_SPARE) bext_impl_left -= BEXT_IMPL_NAME_SPARE;
+  bext_impl_put_packed("\xa4name");
+  bext_impl_put_text(name, name_length, 1);
+  bext_impl_close(payload, BEXT_IMPL_NAME);
+  if (kind - 1 >= BEXT_SPAN_KIND_CONSUMER) return; /* internal, or none that is known */
+  bext_impl_open(payload);
+  bext_impl_put_packed("\xa4kind");
+  bext_impl_byte(kind);
+  bext_impl_close(payload, BEXT_IMPL_KIND);
 }
 
-static void bext_impl_set_time(bext_payload *payload, uint32_t field, uint64_t nanos) {
-  bext_impl_clear(payload, field);
+BEXT_IMPL void bext_impl_parent(bext_payload *payload, uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id,
+                                int32_t flags, const char *trace_state, size_t trace_state_length) {
+  const bext_boolean invalid = bext_impl_is_invalid(trace_id_hi, trace_id_lo, span_id);
+  bext_impl_clear(payload, BEXT_IMPL_PARENT);
+  bext_impl_clear(payload, BEXT_IMPL_TRACE_STATE);
+  payload->remote = 0;
+  payload->unsampled = invalid && flags == BEXT_IMPL_LOCAL;
+  if (invalid) return;
+  bext_impl_open(payload);
+  bext_impl_put_packed("\xa6parent");
+  bext_impl_put_handle(trace_id_hi, trace_id_lo, span_id);
+  if (flags != BEXT_IMPL_LOCAL) {
+    bext_impl_put_packed("\xb0parent_is_remote");
+    bext_impl_byte(0xc3);
+    if (flags != BEXT_PARENT_FLAGS_DEFAULT) {
+      bext_impl_put_packed("\xacparent_flags");
+      bext_impl_put_uint((uint32_t)flags);
+    }
+  }
+  if (!bext_impl_close(payload, BEXT_IMPL_PARENT) || flags == BEXT_IMPL_LOCAL) return;
+  payload->remote = flags == BEXT_PARENT_FLAGS_DEFAULT ? 1 : 2;
+  trace_state_length = bext_impl_length(trace_state, trace_state_length);
+  if (trace_state_length == 0) return;
+  bext_impl_open(payload);
+  bext_impl_put_packed("\xabtrace_state");
+  bext_impl_put_text(trace_state, trace_state_length, 0);
+  bext_impl_close(payload, BEXT_IMPL_TRACE_STATE);
+}
+
+BEXT_IMPL void bext_impl_time(bext_payload *payload, const char *field_name, uint64_t nanos) {
+  bext_impl_clear(payload, BEXT_IMPL_TIME);
   if (nanos == 0) return;
-  if (nanos > BEXT_MAX_TIME_UNIX_NANOS || !bext_impl_set_uint(payload, field, nanos)) bext_impl_drop();
+  bext_impl_open(payload);
+  if (nanos > BEXT_MAX_TIME_UNIX_NANOS) bext_impl_left = -1;
+  bext_impl_put_packed(field_name);
+  bext_impl_put_uint(nanos);
+  bext_impl_close(payload, BEXT_IMPL_TIME);
 }
 
-/*
- * One more item for a map or an array of `count` items: write it behind the payload, then bext_impl_close_item. Ahead
- * of the item goes what the container needs for it, the `lead`: the field's name and a header, or the bytes by which
- * its header grows.
- */
-static bext_impl_writer bext_impl_open_item(const bext_payload *payload, uint32_t field, uint32_t count) {
-  bext_impl_writer writer = bext_impl_behind(payload);
-  const uint32_t header = count == 0 ? 0 : bext_impl_container_header_size(count);
-  if (count == 0) bext_impl_put_field_name(&writer, field);
-  bext_impl_take(&writer, bext_impl_container_header_size((uint64_t)count + 1) - header);
-  return writer;
+/* --- Attributes and links: fields that grow by an item ---------------------------------------------------------- */
+
+enum { BEXT_IMPL_MOST_ITEMS = UINT16_MAX };
+
+static const char bext_impl_attributes[] = "\xaa" "attributes"; /* in two, since an a is a hex digit */
+
+/* Begin an item of the attributes or the links; bext_impl_close_item adds it. */
+BEXT_IMPL static void bext_impl_open_item(bext_payload *payload, uint32_t field) {
+  const uint32_t items = payload->items[field - BEXT_IMPL_ATTRIBUTES];
+  bext_impl_open(payload);
+  if (items == BEXT_IMPL_MOST_ITEMS) bext_impl_left = -1;
+  if (items != 0) return;
+  bext_impl_put_packed(field == BEXT_IMPL_LINKS ? "\xa5links" : bext_impl_attributes);
+  bext_impl_byte(0); /* the header */
 }
 
-/* `count` is the new number of items, `lead` what bext_impl_open_item wrote. */
-static bext_boolean bext_impl_close_item(bext_payload *payload, uint32_t field, uint32_t type, uint32_t count,
-                                         uint32_t lead, const bext_impl_writer *writer) {
-  const uint32_t start = bext_impl_start(payload, field);
-  const uint32_t header = start + 1 + (uint32_t)bext_impl_length(bext_impl_field_names[field]);
-  bext_impl_writer header_writer = bext_impl_writer_over(payload->bytes + header, payload->capacity - header);
-  if (writer->full) return 0;
-  bext_impl_adopt(payload, field, count == 1 ? start : header, lead);
-  bext_impl_adopt(payload, field, payload->end[field], writer->length - lead);
-  bext_impl_put_container_header(&header_writer, type, count);
-  return 1;
-}
-
-static void bext_impl_add_attribute(bext_payload *payload, const bext_attribute *attribute) {
-  const uint32_t count = payload->attributes + 1;
-  bext_impl_writer writer = bext_impl_open_item(payload, BEXT_IMPL_ATTRIBUTES, payload->attributes);
-  const uint32_t lead = writer.length;
-  bext_impl_put_attribute(&writer, attribute);
-  if (bext_impl_close_item(payload, BEXT_IMPL_ATTRIBUTES, BEXT_IMPL_MAP, count, lead, &writer)) {
-    payload->attributes = count;
-  } else {
-    bext_impl_drop();
+BEXT_IMPL static void bext_impl_close_item(bext_payload *payload, uint32_t field) {
+  uint32_t *items = &payload->items[field - BEXT_IMPL_ATTRIBUTES];
+  const bext_boolean is_link = field == BEXT_IMPL_LINKS;
+  uint8_t *header;
+  if (*items == 15) bext_impl_put(0, 0, 1); /* the header grows */
+  if (!bext_impl_close(payload, field)) return;
+  ++*items;
+  /* Behind the name and its own header, which take as many bytes as the name with a NUL. */
+  header = payload->bytes + payload->bounds[field] + (is_link ? sizeof "links" : sizeof "attributes");
+  if (*items <= 15) {
+    *header = (uint8_t)((is_link ? 0x90 : 0x80) | *items);
+    return;
   }
+  if (*items == 16) bext_impl_rotate(header, (uint32_t)(payload->bytes + payload->bounds[field + 1] - header) - 2, 2);
+  header[0] = is_link ? 0xdc : 0xde;
+  header[1] = (uint8_t)(*items >> 8);
+  header[2] = (uint8_t)*items;
 }
 
-static void bext_impl_put_link(bext_impl_writer *writer, bext_handle other, const bext_attribute *attributes,
-                               size_t count) {
-  size_t i;
-  bext_impl_put_container_header(writer, BEXT_IMPL_MAP, count == 0 ? 1 : 2);
-  bext_impl_put_text(writer, "handle", 6);
-  bext_impl_put_handle(writer, other);
-  if (count == 0) return;
-  bext_impl_put_field_name(writer, BEXT_IMPL_ATTRIBUTES);
-  bext_impl_put_container_header(writer, BEXT_IMPL_MAP, count);
-  for (i = 0; i < count && !writer->full; i++) bext_impl_put_attribute(writer, &attributes[i]);
+BEXT_IMPL void bext_impl_attribute(bext_payload *payload, const char *key, size_t key_length, uint32_t type,
+                                   size_t count, const size_t *lengths, uint64_t bits) {
+  bext_impl_open_item(payload, BEXT_IMPL_ATTRIBUTES);
+  bext_impl_put_attribute(key, key_length, type, count, lengths, bits);
+  bext_impl_close_item(payload, BEXT_IMPL_ATTRIBUTES);
 }
 
-static void bext_impl_add_link(bext_payload *payload, bext_handle other, const bext_attribute *attributes,
-                               size_t attribute_count) {
-  const uint32_t count = payload->links + 1;
-  bext_impl_writer writer = bext_impl_open_item(payload, BEXT_IMPL_LINKS, payload->links);
-  const uint32_t lead = writer.length;
-  bext_impl_put_link(&writer, other, attributes, attribute_count);
-  if (bext_impl_close_item(payload, BEXT_IMPL_LINKS, BEXT_IMPL_ARRAY, count, lead, &writer)) {
-    payload->links = count;
-  } else {
-    bext_impl_drop();
+BEXT_IMPL void bext_impl_link(bext_payload *payload, uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id,
+                              const bext_attribute *attributes, size_t count) {
+  if (bext_impl_is_invalid(trace_id_hi, trace_id_lo, span_id)) return;
+  if (attributes == NULL) count = 0;
+  bext_impl_open_item(payload, BEXT_IMPL_LINKS);
+  bext_impl_byte(count == 0 ? 0x81 : 0x82);
+  bext_impl_put_packed("\xa6handle");
+  bext_impl_put_handle(trace_id_hi, trace_id_lo, span_id);
+  if (count != 0) {
+    bext_impl_put_packed(bext_impl_attributes);
+    bext_impl_put_head(count, BEXT_IMPL_MAP);
   }
+  for (; count != 0 && bext_impl_left >= 0; count--, attributes++) {
+    bext_impl_put_attribute(attributes->key, attributes->key_length, BEXT_IMPL_VALUE(attributes->value));
+  }
+  bext_impl_close_item(payload, BEXT_IMPL_LINKS);
 }
 
-/* Writes the map's header, the last thing that was missing. */
-static void bext_impl_finish(bext_payload *payload) {
-  uint32_t fields = 0;
+/* --- The calls of the host ---------------------------------------------------------------------------------------- */
+
+/* Writes the map's header, the last thing that was missing. Returns the payload's length. */
+BEXT_IMPL static uint32_t bext_impl_finish(bext_payload *payload) {
+  uint32_t fields = payload->remote;
   uint32_t field;
   for (field = 0; field < BEXT_IMPL_FIELDS; field++) {
-    if (payload->end[field] != bext_impl_start(payload, field)) fields++;
+    if (payload->bounds[field] != payload->bounds[field + 1]) fields++;
   }
-  payload->bytes[0] = (uint8_t)(BEXT_IMPL_MAP | fields);
+  payload->bytes[0] = (uint8_t)(0x80 | fields);
+  return payload->bounds[BEXT_IMPL_FIELDS];
 }
 
-/* --- Spans and events ------------------------------------------------------------------------------------------- */
-
-static uint64_t bext_impl_load(const uint8_t *bytes) {
-  uint64_t value = 0;
-  uint32_t i;
-  for (i = 0; i < 8; i++) value |= (uint64_t)bytes[i] << (8 * i);
-  return value;
+BEXT_IMPL void bext_impl_start(bext_handle *out, bext_payload *payload) {
+  *out = BEXT_HANDLE_INVALID;
+  if (!payload->unsampled) bext_abi_start_span(payload->bytes, bext_impl_finish(payload), (uint8_t *)out);
 }
 
-static bext_handle bext_impl_load_handle(const uint8_t *bytes) {
-  return bext_handle_make(bext_impl_load(bytes + BEXT_HANDLE_OFFSET_TRACE_ID_HI),
-                          bext_impl_load(bytes + BEXT_HANDLE_OFFSET_TRACE_ID_LO),
-                          bext_impl_load(bytes + BEXT_HANDLE_OFFSET_SPAN_ID));
+BEXT_IMPL void bext_impl_start_now(bext_handle *out, const char *name, uint32_t kind, enum bext_impl_below below,
+                                   uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id) {
+  bext_handle parent = {trace_id_hi, trace_id_lo, span_id};
+  bext_payload payload;
+  bext_boolean is_child = below != BEXT_IMPL_ROOT;
+  if (below == BEXT_IMPL_UNDER_CURRENT) is_child = bext_current_span(&parent);
+  *out = BEXT_HANDLE_INVALID;
+  if (is_child && bext_impl_is_invalid(BEXT_IMPL_IDS(parent))) return;
+  bext_impl_init(&payload, bext_impl_scratch, sizeof bext_impl_scratch, name, BEXT_IMPL_NUL, kind);
+  if (is_child) bext_impl_parent(&payload, BEXT_IMPL_IDS(parent), BEXT_IMPL_LOCAL, NULL, 0);
+  bext_impl_start(out, &payload);
 }
 
-void bext_span_init_n(bext_span_builder *builder, void *buffer, size_t capacity, const char *name, size_t name_length,
-                      enum bext_span_kind kind) {
-  const bext_boolean named = kind == BEXT_SPAN_KIND_SERVER || kind == BEXT_SPAN_KIND_CLIENT ||
-                             kind == BEXT_SPAN_KIND_PRODUCER || kind == BEXT_SPAN_KIND_CONSUMER;
-  builder->unsampled = 0;
-  bext_impl_open(&builder->payload, buffer, capacity);
-  bext_impl_set_name(&builder->payload, name, name_length);
-  if (named && !bext_impl_set_uint(&builder->payload, BEXT_IMPL_KIND, (uint64_t)kind)) bext_impl_drop();
+BEXT_IMPL static void bext_impl_write_to_scratch(void) {
+  bext_impl_write_to(bext_impl_scratch, sizeof bext_impl_scratch);
 }
 
-void bext_span_init(bext_span_builder *builder, void *buffer, size_t capacity, const char *name,
-                    enum bext_span_kind kind) {
-  bext_span_init_n(builder, buffer, capacity, name, bext_impl_length(name), kind);
-}
+BEXT_IMPL static uint32_t bext_impl_written(void) { return (uint32_t)(bext_impl_at - bext_impl_scratch); }
 
-static void bext_impl_clear_parent(bext_span_builder *builder) {
-  builder->unsampled = 0;
-  bext_impl_clear(&builder->payload, BEXT_IMPL_PARENT);
-  bext_impl_clear(&builder->payload, BEXT_IMPL_PARENT_IS_REMOTE);
-  bext_impl_clear(&builder->payload, BEXT_IMPL_PARENT_FLAGS);
-  bext_impl_clear(&builder->payload, BEXT_IMPL_TRACE_STATE);
-}
-
-void bext_span_parent(bext_span_builder *builder, bext_handle parent) {
-  bext_impl_clear_parent(builder);
-  builder->unsampled = bext_handle_is_invalid(parent);
-  if (builder->unsampled) return;
-  if (!bext_impl_set_handle(&builder->payload, BEXT_IMPL_PARENT, parent)) bext_impl_drop();
-}
-
-/* All or nothing: a remote parent without its mark would read as a local one, and without its flags as sampled. */
-static bext_boolean bext_impl_set_remote_parent(bext_payload *payload, bext_handle parent, uint8_t flags) {
-  if (!bext_impl_set_handle(payload, BEXT_IMPL_PARENT, parent)) return 0;
-  if (!bext_impl_set_true(payload, BEXT_IMPL_PARENT_IS_REMOTE)) return 0;
-  return flags == BEXT_PARENT_FLAGS_DEFAULT || bext_impl_set_uint(payload, BEXT_IMPL_PARENT_FLAGS, flags);
-}
-
-void bext_span_remote_parent_n(bext_span_builder *builder, bext_handle parent, uint8_t flags, const char *trace_state,
-                               size_t trace_state_length) {
-  bext_payload *payload = &builder->payload;
-  bext_impl_clear_parent(builder);
-  if (bext_handle_is_invalid(parent)) return;
-  if (!bext_impl_set_remote_parent(payload, parent, flags)) {
-    bext_impl_clear_parent(builder);
-    bext_impl_drop();
-    return;
-  }
-  if (trace_state == NULL || trace_state_length == 0) return;
-  if (!bext_impl_set_text(payload, BEXT_IMPL_TRACE_STATE, trace_state, trace_state_length)) bext_impl_drop();
-}
-
-void bext_span_remote_parent(bext_span_builder *builder, bext_handle parent, uint8_t flags, const char *trace_state) {
-  bext_span_remote_parent_n(builder, parent, flags, trace_state, bext_impl_length(trace_state));
-}
-
-void bext_span_attr_n(bext_span_builder *builder, const char *key, size_t key_length, bext_value value) {
-  const bext_attribute attribute = bext_attr_n(key, key_length, value);
-  bext_impl_add_attribute(&builder->payload, &attribute);
-}
-
-void bext_span_attr(bext_span_builder *builder, const char *key, bext_value value) {
-  bext_span_attr_n(builder, key, bext_impl_length(key), value);
-}
-
-void bext_span_link(bext_span_builder *builder, bext_handle other, const bext_attribute *attributes, size_t count) {
-  if (bext_handle_is_invalid(other)) return;
-  bext_impl_add_link(&builder->payload, other, attributes, attributes == NULL ? 0 : count);
-}
-
-void bext_span_start_time(bext_span_builder *builder, uint64_t start_time_unix_nanos) {
-  bext_impl_set_time(&builder->payload, BEXT_IMPL_START_TIME, start_time_unix_nanos);
-}
-
-bext_handle bext_span_start(bext_span_builder *builder) {
-  uint8_t handle[BEXT_HANDLE_SIZE];
-  if (builder->unsampled) return BEXT_HANDLE_INVALID;
-  bext_impl_finish(&builder->payload);
-  bext_abi_start_span(builder->payload.bytes, bext_impl_size(&builder->payload), handle);
-  return bext_impl_load_handle(handle);
-}
-
-bext_handle bext_start_root(const char *name, enum bext_span_kind kind) {
-  bext_span_builder builder;
-  bext_span_init(&builder, bext_impl_scratch, sizeof bext_impl_scratch, name, kind);
-  return bext_span_start(&builder);
-}
-
-bext_handle bext_start(const char *name, enum bext_span_kind kind, bext_handle parent) {
-  bext_span_builder builder;
-  if (bext_handle_is_invalid(parent)) return BEXT_HANDLE_INVALID;
-  bext_span_init(&builder, bext_impl_scratch, sizeof bext_impl_scratch, name, kind);
-  bext_span_parent(&builder, parent);
-  return bext_span_start(&builder);
-}
-
-bext_boolean bext_current_span(bext_handle *out) {
-  uint8_t handle[BEXT_HANDLE_SIZE];
-  if (bext_abi_current_span(handle) == 0) return 0;
-  *out = bext_impl_load_handle(handle);
-  return 1;
-}
-
-bext_handle bext_start_under_current(const char *name, enum bext_span_kind kind) {
-  bext_handle current;
-  return bext_current_span(&current) ? bext_start(name, kind, current) : bext_start_root(name, kind);
-}
-
-void bext_set_n(bext_handle span, const char *key, size_t key_length, bext_value value) {
-  const bext_attribute attribute = bext_attr_n(key, key_length, value);
-  bext_impl_writer writer = bext_impl_writer_over(bext_impl_scratch, sizeof bext_impl_scratch);
-  if (bext_handle_is_invalid(span)) return;
-  bext_impl_put_container_header(&writer, BEXT_IMPL_ARRAY, 2);
-  bext_impl_put_attribute(&writer, &attribute);
-  if (writer.full) {
+BEXT_IMPL void bext_impl_set(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id, const char *key,
+                             size_t key_length, uint32_t type, size_t count, const size_t *lengths, uint64_t bits) {
+  if (bext_impl_is_invalid(trace_id_hi, trace_id_lo, span_id)) return;
+  bext_impl_write_to_scratch();
+  bext_impl_byte(0x92);
+  bext_impl_put_attribute(key, key_length, type, count, lengths, bits);
+  if (bext_impl_left < 0) {
     bext_impl_drop();
   } else {
-    bext_abi_set_attribute(span.trace_id_hi, span.trace_id_lo, span.span_id, writer.out, writer.length);
+    bext_abi_set_attribute(trace_id_hi, trace_id_lo, span_id, bext_impl_scratch, bext_impl_written());
   }
 }
 
-void bext_set(bext_handle span, const char *key, bext_value value) {
-  bext_set_n(span, key, bext_impl_length(key), value);
-}
-
-void bext_set_str(bext_handle span, const char *key, const char *value) { bext_set(span, key, bext_str(value)); }
-
-void bext_set_bool(bext_handle span, const char *key, bext_boolean value) { bext_set(span, key, bext_bool(value)); }
-
-void bext_set_i64(bext_handle span, const char *key, int64_t value) { bext_set(span, key, bext_i64(value)); }
-
-void bext_set_f64(bext_handle span, const char *key, double value) { bext_set(span, key, bext_f64(value)); }
-
-void bext_set_status_n(bext_handle span, enum bext_status_code code, const char *message, size_t length) {
-  bext_payload payload;
-  if (bext_handle_is_invalid(span)) return;
-  if (code != BEXT_STATUS_UNSET && code != BEXT_STATUS_OK && code != BEXT_STATUS_ERROR) {
+BEXT_IMPL void bext_impl_set_status(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id, uint32_t code,
+                                    const char *message, size_t length) {
+  if (bext_impl_is_invalid(trace_id_hi, trace_id_lo, span_id)) return;
+  if (code > BEXT_STATUS_ERROR) {
     bext_impl_drop();
     return;
   }
-  bext_impl_open(&payload, bext_impl_scratch, sizeof bext_impl_scratch);
-  bext_impl_set_uint(&payload, BEXT_IMPL_CODE, (uint64_t)code);
-  if (message != NULL && length != 0) bext_impl_set_text_cut(&payload, BEXT_IMPL_MESSAGE, message, length);
-  bext_impl_finish(&payload);
-  bext_abi_set_status(span.trace_id_hi, span.trace_id_lo, span.span_id, payload.bytes, bext_impl_size(&payload));
+  length = bext_impl_length(message, length);
+  bext_impl_write_to_scratch();
+  bext_impl_byte(length == 0 ? 0x81 : 0x82);
+  bext_impl_put_packed("\xa4" "code");
+  bext_impl_byte(code);
+  if (length != 0) {
+    bext_impl_put_packed("\xa7message");
+    bext_impl_put_text(message, length, 1);
+  }
+  bext_abi_set_status(trace_id_hi, trace_id_lo, span_id, bext_impl_scratch, bext_impl_written());
 }
 
-void bext_set_status(bext_handle span, enum bext_status_code code, const char *message) {
-  bext_set_status_n(span, code, message, bext_impl_length(message));
+BEXT_IMPL void bext_impl_add(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id, bext_payload *payload) {
+  if (bext_impl_is_invalid(trace_id_hi, trace_id_lo, span_id)) return;
+  bext_abi_add_event(trace_id_hi, trace_id_lo, span_id, payload->bytes, bext_impl_finish(payload));
 }
 
-void bext_set_ok(bext_handle span) { bext_set_status(span, BEXT_STATUS_OK, NULL); }
-
-void bext_set_error(bext_handle span, const char *message) { bext_set_status(span, BEXT_STATUS_ERROR, message); }
-
-void bext_event_init_n(bext_event_builder *builder, void *buffer, size_t capacity, const char *name,
-                       size_t name_length) {
-  bext_impl_open(&builder->payload, buffer, capacity);
-  bext_impl_set_name(&builder->payload, name, name_length);
+BEXT_IMPL void bext_impl_add_now(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id, const char *name) {
+  bext_payload payload;
+  if (bext_impl_is_invalid(trace_id_hi, trace_id_lo, span_id)) return;
+  bext_impl_init(&payload, bext_impl_scratch, sizeof bext_impl_scratch, name, BEXT_IMPL_NUL, 0);
+  bext_impl_add(trace_id_hi, trace_id_lo, span_id, &payload);
 }
 
-void bext_event_init(bext_event_builder *builder, void *buffer, size_t capacity, const char *name) {
-  bext_event_init_n(builder, buffer, capacity, name, bext_impl_length(name));
+BEXT_IMPL void bext_impl_end(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id,
+                             uint64_t end_time_unix_nanos) {
+  if (bext_impl_is_invalid(trace_id_hi, trace_id_lo, span_id)) return;
+  bext_abi_end_span(trace_id_hi, trace_id_lo, span_id, end_time_unix_nanos);
 }
-
-void bext_event_attr_n(bext_event_builder *builder, const char *key, size_t key_length, bext_value value) {
-  const bext_attribute attribute = bext_attr_n(key, key_length, value);
-  bext_impl_add_attribute(&builder->payload, &attribute);
-}
-
-void bext_event_attr(bext_event_builder *builder, const char *key, bext_value value) {
-  bext_event_attr_n(builder, key, bext_impl_length(key), value);
-}
-
-void bext_event_time(bext_event_builder *builder, uint64_t time_unix_nanos) {
-  bext_impl_set_time(&builder->payload, BEXT_IMPL_TIME, time_unix_nanos);
-}
-
-void bext_event_add(bext_handle span, bext_event_builder *builder) {
-  const bext_payload *payload = &builder->payload;
-  if (bext_handle_is_invalid(span)) return;
-  bext_impl_finish(&builder->payload);
-  bext_abi_add_event(span.trace_id_hi, span.trace_id_lo, span.span_id, payload->bytes, bext_impl_size(payload));
-}
-
-void bext_event(bext_handle span, const char *name) {
-  bext_event_builder builder;
-  if (bext_handle_is_invalid(span)) return;
-  bext_event_init(&builder, bext_impl_scratch, sizeof bext_impl_scratch, name);
-  bext_event_add(span, &builder);
-}
-
-void bext_end_at(bext_handle span, uint64_t end_time_unix_nanos) {
-  if (bext_handle_is_invalid(span)) return;
-  bext_abi_end_span(span.trace_id_hi, span.trace_id_lo, span.span_id, end_time_unix_nanos);
-}
-
-void bext_end(bext_handle span) { bext_end_at(span, 0); }
 
 /* --- W3C traceparent: VV-<trace id, 32 digits>-<span id, 16>-<flags, 2>, digits lower case ---------------------- */
 
-static void bext_impl_format_hex(char *out, uint64_t value, uint32_t digits) {
-  while (digits-- > 0) *out++ = "0123456789abcdef"[(value >> (4 * digits)) & 15];
-}
+/* The hex digits of version, trace id in two halves, span id, and flags; a hyphen stands before all but two. */
+enum { BEXT_IMPL_WORDS = 5 };
+static const uint8_t bext_impl_digits[BEXT_IMPL_WORDS] = {2, 16, 16, 16, 2};
 
-bext_boolean bext_traceparent_format(bext_handle span, bext_boolean sampled, char out[BEXT_TRACEPARENT_SIZE]) {
-  out[0] = '\0';
-  if (bext_handle_is_invalid(span)) return 0;
-  bext_impl_format_hex(out, 0, 2);
-  out[2] = out[35] = out[52] = '-';
-  bext_impl_format_hex(out + 3, span.trace_id_hi, 16);
-  bext_impl_format_hex(out + 19, span.trace_id_lo, 16);
-  bext_impl_format_hex(out + 36, span.span_id, 16);
-  bext_impl_format_hex(out + 53, sampled ? BEXT_TRACE_FLAG_SAMPLED : 0, 2);
-  out[BEXT_TRACEPARENT_SIZE - 1] = '\0';
-  return 1;
-}
+BEXT_IMPL static bext_boolean bext_impl_has_hyphen(uint32_t word) { return word != 0 && word != 2; }
 
-static bext_boolean bext_impl_parse_hex(const char *text, uint32_t digits, uint64_t *out) {
-  uint64_t value = 0;
-  uint32_t i;
-  for (i = 0; i < digits; i++) {
-    const uint8_t digit = (uint8_t)text[i];
-    const bext_boolean decimal = digit >= '0' && digit <= '9';
-    if (!decimal && (digit < 'a' || digit > 'f')) return 0;
-    value = value << 4 | (uint64_t)(decimal ? digit - '0' : digit - 'a' + 10);
+BEXT_IMPL bext_boolean bext_traceparent_format(bext_handle span, bext_boolean sampled,
+                                               char out[BEXT_TRACEPARENT_SIZE]) {
+  const uint64_t words[BEXT_IMPL_WORDS] = {0, BEXT_IMPL_IDS(span), (uint64_t)sampled * BEXT_TRACE_FLAG_SAMPLED};
+  uint32_t word;
+  const bext_boolean valid = !bext_handle_is_invalid(span);
+  for (word = 0; valid && word < BEXT_IMPL_WORDS; word++) {
+    uint32_t left = bext_impl_digits[word];
+    if (bext_impl_has_hyphen(word)) *out++ = '-';
+    while (left-- > 0) *out++ = "0123456789abcdef"[(words[word] >> (4 * left)) & 15];
   }
-  *out = value;
-  return 1;
+  *out = '\0';
+  return valid;
 }
 
-bext_boolean bext_traceparent_parse_n(const char *text, size_t length, bext_handle *out, uint8_t *flags) {
-  uint64_t version, parsed_flags;
-  bext_handle handle;
-  if (text == NULL || length < 55 || text[2] != '-' || text[35] != '-' || text[52] != '-') return 0;
-  if (!bext_impl_parse_hex(text, 2, &version) || !bext_impl_parse_hex(text + 53, 2, &parsed_flags)) return 0;
-  if (!bext_impl_parse_hex(text + 3, 16, &handle.trace_id_hi)) return 0;
-  if (!bext_impl_parse_hex(text + 19, 16, &handle.trace_id_lo)) return 0;
-  if (!bext_impl_parse_hex(text + 36, 16, &handle.span_id)) return 0;
-  if (version == 0xff || bext_handle_is_invalid(handle)) return 0;
-  if (length > 55 && (version == 0 || text[55] != '-')) return 0;
-  *out = handle;
-  *flags = (uint8_t)parsed_flags;
+BEXT_IMPL bext_boolean bext_traceparent_parse_n(const char *text, size_t length, bext_handle *out, uint8_t *flags) {
+  uint64_t words[BEXT_IMPL_WORDS];
+  const char *at = text;
+  uint32_t word;
+  length = bext_impl_length(text, length);
+  if (length < BEXT_TRACEPARENT_SIZE - 1) return 0;
+  for (word = 0; word < BEXT_IMPL_WORDS; word++) {
+    uint32_t left = bext_impl_digits[word];
+    if (bext_impl_has_hyphen(word) && *at++ != '-') return 0;
+    words[word] = 0;
+    while (left-- > 0) {
+      const uint32_t digit = (uint8_t)*at++;
+      const uint32_t value = digit - '0' <= 9 ? digit - '0' : digit - 'a' <= 5 ? digit - 'a' + 10 : 16;
+      if (value == 16) return 0;
+      words[word] = words[word] << 4 | value;
+    }
+  }
+  if (words[0] == 0xff || bext_impl_is_invalid(words[1], words[2], words[3])) return 0;
+  if (length > BEXT_TRACEPARENT_SIZE - 1 && (words[0] == 0 || *at != '-')) return 0;
+  *out = bext_handle_make(words[1], words[2], words[3]);
+  *flags = (uint8_t)words[4];
   return 1;
-}
-
-bext_boolean bext_traceparent_parse(const char *text, bext_handle *out, uint8_t *flags) {
-  return bext_traceparent_parse_n(text, bext_impl_length(text), out, flags);
 }
 
 /* --- Exports ---------------------------------------------------------------------------------------------------- */
@@ -1282,14 +1212,11 @@ static bext_impl_unit bext_impl_arena[BEXT_IMPL_UNITS] __attribute__((aligned(8)
 static uint32_t bext_impl_used; /* units */
 static uint32_t bext_impl_last; /* the block on top */
 
-static bext_impl_unit *bext_impl_block(uint32_t index) { return &bext_impl_arena[index - 1]; }
-
 BEXT_EXPORT("bext_alloc")
 void *bext_alloc(uint32_t length) {
   const uint32_t units = 1 + length / BEXT_IMPL_UNIT + (length % BEXT_IMPL_UNIT != 0);
-  bext_impl_unit *block;
+  bext_impl_unit *block = &bext_impl_arena[bext_impl_used];
   if (length == 0 || units > BEXT_IMPL_UNITS - bext_impl_used) return NULL;
-  block = &bext_impl_arena[bext_impl_used];
   block->previous = bext_impl_last;
   block->in_use = 1;
   bext_impl_last = bext_impl_used + 1;
@@ -1297,21 +1224,17 @@ void *bext_alloc(uint32_t length) {
   return block + 1;
 }
 
-static void bext_impl_pop_free_blocks(void) {
-  while (bext_impl_last != 0 && !bext_impl_block(bext_impl_last)->in_use) {
-    bext_impl_used = bext_impl_last - 1;
-    bext_impl_last = bext_impl_block(bext_impl_last)->previous;
-  }
-}
-
 BEXT_EXPORT("bext_free")
-void bext_free(void *block, uint32_t length) {
-  uint32_t index = bext_impl_last;
+void bext_free(void *pointer, uint32_t length) {
+  uint32_t index;
   (void)length;
-  while (index != 0 && (void *)(bext_impl_block(index) + 1) != block) index = bext_impl_block(index)->previous;
-  if (index == 0) return;
-  bext_impl_block(index)->in_use = 0;
-  bext_impl_pop_free_blocks();
+  for (index = bext_impl_last; index != 0; index = bext_impl_arena[index - 1].previous) {
+    if (&bext_impl_arena[index] == (bext_impl_unit *)pointer) bext_impl_arena[index - 1].in_use = 0;
+  }
+  while (bext_impl_last != 0 && !bext_impl_arena[bext_impl_last - 1].in_use) {
+    bext_impl_used = bext_impl_last - 1;
+    bext_impl_last = bext_impl_arena[bext_impl_used].previous;
+  }
 }
 
 #endif

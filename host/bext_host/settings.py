@@ -42,6 +42,15 @@ DATADOG_TAGS_VARIABLE: Final = "DD_TAGS"
 """Tags for every span: key:value pairs between commas, or between spaces. `service`, `env` and `version` among them count where DD_SERVICE,
 DD_ENV and DD_VERSION are not given."""
 
+HONEYCOMB_API_KEY_VARIABLE: Final = "HONEYCOMB_API_KEY"
+"""The key that lets spans into Honeycomb. The names of the HONEYCOMB_ variables are those of Honeycomb's own SDKs."""
+
+HONEYCOMB_DATASET_VARIABLE: Final = "HONEYCOMB_DATASET"
+"""The dataset, which keys of Honeycomb Classic need, and no others heed."""
+
+HONEYCOMB_API_ENDPOINT_VARIABLE: Final = "HONEYCOMB_API_ENDPOINT"
+"""The URL of the API, as of a Refinery (default `https://api.honeycomb.io`); `/v1/traces` is below it."""
+
 OTLP_PREFIX: Final = "OTEL_EXPORTER_OTLP_"
 """OpenTelemetry's variables for OTLP: this with `ENDPOINT` (the URL below which `/v1/traces` is, default `http://localhost:4318`),
 `HEADERS` (`name=value,...`, percent-encoded), `TIMEOUT` (milliseconds for a request with all its attempts, default 10000),

@@ -11,7 +11,7 @@ MODULES = [
     "caller", "host_call", "guest_start", "guest",
     "packing", "random_ids", "packed_attributes", "bell", "finished", "finished_queue", "open_span",
     "recorder", "recorder_start", "recorder_tracer", "recording", "python_recorder", "python_engine",
-    "protobuf", "span_groups", "otlp",
+    "protobuf", "span_groups", "guarded_keys", "otlp",
 ]  # fmt: skip
 
 ffibuilder = cffi.FFI()

@@ -80,8 +80,10 @@ void bext_batch_free(bext_batch *batch);
 typedef struct { uint8_t *bytes; size_t used; ...; } bext_proto;
 void bext_proto_free(bext_proto *out);
 enum bext_proto_error { BEXT_PROTO_NO_MEMORY, BEXT_PROTO_TOO_LARGE, ... };
-int bext_otlp_encode(const bext_batch *batch, uint64_t from, uint64_t to, const uint8_t *resource, size_t resource_length, bext_proto *out,
-                     uint64_t *refused);
+typedef struct { bext_text text; bool is_prefix; } bext_guarded_key;
+typedef struct { const bext_guarded_key *keys; uint32_t count; bext_text put_before; } bext_guarded_keys;
+int bext_otlp_encode(const bext_batch *batch, uint64_t from, uint64_t to, const uint8_t *resource, size_t resource_length,
+                     const bext_guarded_keys *guarded, bext_proto *out, uint64_t *refused);
 
 typedef struct bext_recorder bext_recorder;
 typedef struct { bool is_always; uint64_t below; } bext_sampler;

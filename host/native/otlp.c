@@ -48,10 +48,15 @@ static void otlp_value(bext_proto *out, bext_reader *in) {
   bext_proto_close(out, value);
 }
 
-static void otlp_attributes(bext_proto *out, uint32_t field, bext_reader *in) {
+static void otlp_key(bext_proto *out, bext_text key, const bext_guarded_keys *guarded) {
+  if (bext_is_guarded(guarded, key)) bext_proto_joined(out, OTLP_KEY_VALUE_KEY, guarded->put_before, key);
+  else bext_proto_text(out, OTLP_KEY_VALUE_KEY, key);
+}
+
+static void otlp_attributes(bext_proto *out, uint32_t field, bext_reader *in, const bext_guarded_keys *guarded) {
   for (uint64_t left = bext_read_kind(in, BEXT_KIND_MAP).size; left && !in->rejection; left--) {
     bext_proto_message pair = bext_proto_open(out, field, OTLP_FEW);
-    bext_proto_text(out, OTLP_KEY_VALUE_KEY, bext_read_text(in));
+    otlp_key(out, bext_read_text(in), guarded);
     otlp_value(out, in);
     bext_proto_close(out, pair);
   }
@@ -98,7 +103,7 @@ static void read_packed_tuple(bext_reader *in, uint64_t size) {
   if (bext_read_kind(in, BEXT_KIND_ARRAY).size != size) bext_reject(in, BEXT_REJECT_WRONG_LENGTH);
 }
 
-static void otlp_event(bext_proto *out, bext_reader *in) {
+static void otlp_event(bext_proto *out, bext_reader *in, const bext_guarded_keys *guarded) {
   read_packed_tuple(in, 4);
   bext_text name = bext_read_text(in);
   if (in->rejection) return;
@@ -106,13 +111,13 @@ static void otlp_event(bext_proto *out, bext_reader *in) {
   in->at = bext_skip(in->at);
   otlp_time(out, OTLP_EVENT_TIME, bext_read_uint(in));
   otlp_text(out, OTLP_EVENT_NAME, name);
-  otlp_attributes(out, OTLP_EVENT_ATTRIBUTES, &attributes);
+  otlp_attributes(out, OTLP_EVENT_ATTRIBUTES, &attributes, guarded);
   otlp_count(out, OTLP_EVENT_DROPPED_ATTRIBUTES, bext_read_uint(in));
   if (attributes.rejection) bext_reject(in, attributes.rejection);
 }
 
 /* Only the host's links to a remote parent have a trace state; of the others nobody knows whether they are remote. */
-static void otlp_link(bext_proto *out, bext_reader *in) {
+static void otlp_link(bext_proto *out, bext_reader *in, const bext_guarded_keys *guarded) {
   read_packed_tuple(in, 4);
   bext_handle_parts handle = bext_read_handle(in);
   if (in->rejection) return;
@@ -122,16 +127,18 @@ static void otlp_link(bext_proto *out, bext_reader *in) {
   otlp_trace_id(out, OTLP_LINK_TRACE_ID, &handle);
   otlp_span_id(out, OTLP_LINK_SPAN_ID, handle.span_id);
   otlp_text(out, OTLP_LINK_TRACE_STATE, trace_state);
-  otlp_attributes(out, OTLP_LINK_ATTRIBUTES, &attributes);
+  otlp_attributes(out, OTLP_LINK_ATTRIBUTES, &attributes, guarded);
   otlp_count(out, OTLP_LINK_DROPPED_ATTRIBUTES, bext_read_uint(in));
   if (trace_state.length) bext_proto_fixed32(out, OTLP_LINK_FLAGS, OTLP_FLAG_HAS_IS_REMOTE | OTLP_FLAG_IS_REMOTE);
   if (attributes.rejection) bext_reject(in, attributes.rejection);
 }
 
-static void otlp_all(bext_proto *out, uint32_t field, bext_reader *in, void (*put)(bext_proto *out, bext_reader *in)) {
+typedef void otlp_put(bext_proto *out, bext_reader *in, const bext_guarded_keys *guarded);
+
+static void otlp_all(bext_proto *out, uint32_t field, bext_reader *in, otlp_put *put, const bext_guarded_keys *guarded) {
   for (uint64_t left = bext_read_kind(in, BEXT_KIND_ARRAY).size; left && !in->rejection; left--) {
     bext_proto_message message = bext_proto_open(out, field, OTLP_FEW);
-    put(out, in);
+    put(out, in, guarded);
     bext_proto_close(out, message);
   }
 }
@@ -191,17 +198,17 @@ static void otlp_identity(bext_proto *out, const span_view *span) {
   if (span->has_parent) otlp_span_id(out, OTLP_SPAN_PARENT_SPAN_ID, span->parent.span_id);
 }
 
-static void otlp_span(bext_proto *out, span_view *span) {
+static void otlp_span(bext_proto *out, span_view *span, const bext_guarded_keys *guarded) {
   otlp_identity(out, span);
   otlp_text(out, OTLP_SPAN_NAME, span->name);
   otlp_uint(out, OTLP_SPAN_KIND, span->kind + 1); /* OTLP's 0 is "unspecified" */
   otlp_time(out, OTLP_SPAN_START, span->start_time);
   otlp_time(out, OTLP_SPAN_END, span->end_time);
-  otlp_attributes(out, OTLP_SPAN_ATTRIBUTES, &span->attributes);
+  otlp_attributes(out, OTLP_SPAN_ATTRIBUTES, &span->attributes, guarded);
   otlp_count(out, OTLP_SPAN_DROPPED_ATTRIBUTES, span->dropped_attributes);
-  otlp_all(out, OTLP_SPAN_EVENTS, &span->events, otlp_event);
+  otlp_all(out, OTLP_SPAN_EVENTS, &span->events, otlp_event, guarded);
   otlp_count(out, OTLP_SPAN_DROPPED_EVENTS, span->dropped_events);
-  otlp_all(out, OTLP_SPAN_LINKS, &span->links, otlp_link);
+  otlp_all(out, OTLP_SPAN_LINKS, &span->links, otlp_link, guarded);
   otlp_count(out, OTLP_SPAN_DROPPED_LINKS, span->dropped_links);
   otlp_status(out, span);
   /* every span that was recorded was sampled, and whether its parent is remote is known */
@@ -209,14 +216,14 @@ static void otlp_span(bext_proto *out, span_view *span) {
 }
 
 /* Writes a span of good framing; false where it is none, nothing of it is then left. */
-static bool otlp_finished(bext_proto *out, const bext_finished *finished) {
+static bool otlp_finished(bext_proto *out, const bext_finished *finished, const bext_guarded_keys *guarded) {
   size_t before = out->used;
   bext_reader in = {finished->bytes, BEXT_ACCEPTED};
   span_view span;
   read_finished(&in, &span);
   if (in.rejection) return false;
   bext_proto_message message = bext_proto_open(out, OTLP_SCOPE_SPANS_SPANS, OTLP_SOME);
-  otlp_span(out, &span);
+  otlp_span(out, &span, guarded);
   bext_proto_close(out, message);
   if (!span.attributes.rejection && !span.events.rejection && !span.links.rejection) return true;
   out->used = before;
@@ -234,13 +241,13 @@ static void otlp_scope(bext_proto *out, bext_text packed) {
 }
 
 /* The spans of a scope, nothing where none is left. Returns how many there are. */
-static uint64_t otlp_group(bext_proto *out, bext_span_groups *groups, const bext_span_group *group) {
+static uint64_t otlp_group(bext_proto *out, bext_span_groups *groups, const bext_span_group *group, const bext_guarded_keys *guarded) {
   size_t before = out->used;
   uint64_t written = 0;
   bext_proto_message scope_spans = bext_proto_open(out, OTLP_RESOURCE_SPANS_SCOPE_SPANS, OTLP_MANY);
   otlp_scope(out, group->scope);
   for (uint32_t span = group->first; span != BEXT_NO_SPAN && !out->error; span = groups->next[span]) {
-    if (otlp_finished(out, groups->spans[span])) written++;
+    if (otlp_finished(out, groups->spans[span], guarded)) written++;
     else groups->refused++;
   }
   bext_proto_close(out, scope_spans);
@@ -248,17 +255,18 @@ static uint64_t otlp_group(bext_proto *out, bext_span_groups *groups, const bext
   return written;
 }
 
-static void otlp_request(bext_proto *out, bext_span_groups *groups, const uint8_t *resource, size_t resource_length) {
+static void otlp_request(bext_proto *out, bext_span_groups *groups, const uint8_t *resource, size_t resource_length,
+                         const bext_guarded_keys *guarded) {
   uint64_t written = 0;
   bext_proto_message resource_spans = bext_proto_open(out, OTLP_REQUEST_RESOURCE_SPANS, OTLP_MANY);
   bext_proto_bytes(out, OTLP_RESOURCE_SPANS_RESOURCE, resource, resource_length);
-  for (uint32_t i = 0; i < groups->count && !out->error; i++) written += otlp_group(out, groups, &groups->groups[i]);
+  for (uint32_t i = 0; i < groups->count && !out->error; i++) written += otlp_group(out, groups, &groups->groups[i], guarded);
   bext_proto_close(out, resource_spans);
   if (!written) out->used = 0;
 }
 
-int bext_otlp_encode(const bext_batch *batch, uint64_t from, uint64_t to, const uint8_t *resource, size_t resource_length, bext_proto *out,
-                     uint64_t *refused) {
+int bext_otlp_encode(const bext_batch *batch, uint64_t from, uint64_t to, const uint8_t *resource, size_t resource_length,
+                     const bext_guarded_keys *guarded, bext_proto *out, uint64_t *refused) {
   out->used = 0;
   out->error = 0;
   *refused = 0;
@@ -266,8 +274,9 @@ int bext_otlp_encode(const bext_batch *batch, uint64_t from, uint64_t to, const 
   if (from >= to) return 0;
   if (to - from > INT32_MAX) return out->error = BEXT_PROTO_TOO_LARGE;
   bext_span_groups groups;
-  if (bext_span_groups_init(&groups, batch->spans + from, (uint32_t)(to - from))) otlp_request(out, &groups, resource, resource_length);
-  else out->error = BEXT_PROTO_NO_MEMORY;
+  if (bext_span_groups_init(&groups, batch->spans + from, (uint32_t)(to - from))) {
+    otlp_request(out, &groups, resource, resource_length, guarded);
+  } else out->error = BEXT_PROTO_NO_MEMORY;
   *refused = groups.refused;
   bext_span_groups_clear(&groups);
   return out->error;

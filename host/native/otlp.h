@@ -11,14 +11,16 @@
 #include <stdint.h>
 
 #include "finished_queue.h"
+#include "guarded_keys.h"
 #include "protobuf.h"
 
 /*
  * Writes the spans number `from` to `to` - 1 of a batch into `out`, over what it held. `resource` is an encoded message Resource. Spans
- * that are not what finished.h says are left out and counted in `refused`; where no span is left the request is empty. The batch is only
+ * that are not what finished.h says are left out and counted in `refused`; where no span is left the request is empty. Attributes of spans,
+ * events and links whose key is in `guarded` are written with its text before the key; NULL guards none. The batch is only
  * read: several threads may do so at once. Returns 0 or an enum bext_proto_error, `out` then has no meaning and is still to be freed.
  */
-int bext_otlp_encode(const bext_batch *batch, uint64_t from, uint64_t to, const uint8_t *resource, size_t resource_length, bext_proto *out,
-                     uint64_t *refused);
+int bext_otlp_encode(const bext_batch *batch, uint64_t from, uint64_t to, const uint8_t *resource, size_t resource_length,
+                     const bext_guarded_keys *guarded, bext_proto *out, uint64_t *refused);
 
 #endif /* BEXT_OTLP_H */

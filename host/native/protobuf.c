@@ -85,6 +85,16 @@ void bext_proto_bytes(bext_proto *out, uint32_t field, const uint8_t *bytes, siz
 
 void bext_proto_text(bext_proto *out, uint32_t field, bext_text text) { bext_proto_bytes(out, field, text.bytes, text.length); }
 
+void bext_proto_joined(bext_proto *out, uint32_t field, bext_text first, bext_text second) {
+  bext_proto_message both = bext_proto_open(out, field, 1);
+  if (!proto_has_room(out, (size_t)first.length + second.length)) return;
+  uint8_t *at = out->bytes + out->used;
+  if (first.length) memcpy(at, first.bytes, first.length);
+  if (second.length) memcpy(at + first.length, second.bytes, second.length);
+  out->used += (size_t)first.length + second.length;
+  bext_proto_close(out, both);
+}
+
 bext_proto_message bext_proto_open(bext_proto *out, uint32_t field, unsigned width) {
   if (proto_has_room(out, PROTO_LONGEST_VARINT + width)) {
     wrote_until(out, write_tag(out->bytes + out->used, field, PROTO_WIRE_BYTES) + width);

@@ -43,6 +43,7 @@ void bext_proto_fixed32(bext_proto *out, uint32_t field, uint32_t number);
 void bext_proto_fixed64(bext_proto *out, uint32_t field, uint64_t number);
 void bext_proto_bytes(bext_proto *out, uint32_t field, const uint8_t *bytes, size_t length);
 void bext_proto_text(bext_proto *out, uint32_t field, bext_text text);
+void bext_proto_joined(bext_proto *out, uint32_t field, bext_text first, bext_text second); /* one text of both */
 
 /* Begins a message. `width`, from 1 to 5, is a guess of how many bytes its length takes; a wrong one costs moving the content. */
 bext_proto_message bext_proto_open(bext_proto *out, uint32_t field, unsigned width);

@@ -48,7 +48,7 @@ def test_a_packages_tracer_is_listed_with_where_it_comes_from_and_its_options(pa
         "    -o ratio=float     default 0.5",
         "    -o mode=fast|safe  default safe",
         "    -o compress=bool   default false",
-        "    -o label=str|None  default None",
+        "    -o label=str|None  optional",
     ]
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,20 +46,31 @@ def test_a_plugin_that_loops_ends_alone_and_says_why():
     assert "{'deadline_exceeded': 1}" in printed
 
 
-def test_the_configuration_is_run_by_its_command(tmp_path):
-    """As in a checkout: the paths of the file are relative to it."""
-    (tmp_path / "bext.config.toml").write_text(code_blocks(README, "toml")[0], encoding="utf-8")
-    (tmp_path / "wasm-fixtures").symlink_to(REPOSITORY / "wasm-fixtures")
+HOOKS_OF_THE_CONFIGURATION = ["on_server_start", *["on_request_complete"] * 3, "on_server_stop"]
+
+
+def hooks_of_a_run(configuration: str, folder: Path) -> list[str]:
+    """The hooks whose spans the README's command prints, as in a checkout: the paths of the file are relative to it."""
+    (folder / "bext.config.toml").write_text(configuration, encoding="utf-8")
+    (folder / "wasm-fixtures").symlink_to(REPOSITORY / "wasm-fixtures")
     _, *command = code_blocks(README, "sh")[3].split()
     done = subprocess.run(
-        [sys.executable, "-m", "bext_host.cli", *command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "bext_host.cli", *command], cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith("on_")] == [
-        "on_server_start",
-        *["on_request_complete"] * 3,
-        "on_server_stop",
-    ]
+    return [line.split()[0] for line in done.stdout.splitlines() if line.startswith("on_")]
+
+
+def test_the_configuration_is_run_by_its_command(tmp_path):
+    assert hooks_of_a_run(code_blocks(README, "toml")[1], tmp_path) == HOOKS_OF_THE_CONFIGURATION
+
+
+def test_several_tracers_all_get_the_spans_of_the_configuration(tmp_path):
+    several, one, *_ = code_blocks(README, "toml")
+    _, plugins = one.split("\n\n", 1)
+    assert hooks_of_a_run(several + plugins, tmp_path) == HOOKS_OF_THE_CONFIGURATION
+    written = re.findall(r'"name":"(on_[a-z_]+)"', (tmp_path / "traces.jsonl").read_text())
+    assert sorted(written) == sorted(HOOKS_OF_THE_CONFIGURATION)
 
 
 def test_the_trace_is_drawn_as_it_is_shown():
@@ -82,8 +94,16 @@ def test_the_bare_embedder_prints_a_trace_and_its_counters():
     assert re.search(r"^\d+ spans, 0 malformed$", printed, re.MULTILINE)
 
 
+def test_an_exporter_of_opentelemetrys_sdk_gets_the_trace():
+    pytest.importorskip("opentelemetry.sdk")
+    _, _, _, adapted, *_ = code_blocks(README, "python")
+    printed = run_python(adapted)
+    assert re.findall(r'"name": "(\S+ /cart|on_request_complete)"', printed) == ["GET /cart", "on_request_complete"]
+    assert '"service.name": "shop"' in printed
+
+
 def test_the_custom_tracer_receives_every_operation_with_the_right_types():
-    _, _, _, tracer, *_ = code_blocks(README, "python")
+    _, _, _, _, tracer, *_ = code_blocks(README, "python")
     printed = run_python(tracer).splitlines()
     assert {line.split()[0] for line in printed} == {"start", "set", "is", "event", "end"}
     assert any(line.endswith("'http.response.status_code': 500}") or "'http.response.status_code': 500," in line for line in printed)

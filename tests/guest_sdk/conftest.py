@@ -1,4 +1,4 @@
-"""Compiles the C guest SDK with the zig that the `guests` extra installs; without it these tests are skipped."""
+"""Compiles the C and C++ guest SDKs with the zig that the `guests` extra installs; without it these tests are skipped."""
 
 from __future__ import annotations
 
@@ -27,16 +27,26 @@ Compile = Callable[..., None]
 @pytest.fixture(scope="session")
 def compile_c() -> Compile:
     """Runs the C compiler with every warning an error, the SDK's folder and the ABI's folder as include paths."""
+    return _compiler("cc", "c")
+
+
+@pytest.fixture(scope="session")
+def compile_cpp() -> Compile:
+    """The same for C++."""
+    return _compiler("c++", "cpp")
+
+
+def _compiler(command: str, folder: str) -> Compile:
     if importlib.util.find_spec("ziglang") is None:
         pytest.skip("needs ziglang, of the extra `guests`")
 
-    def compile_c(*arguments: str | Path) -> None:
-        includes = (f"-I{ROOT / 'guest_sdk' / 'c'}", f"-I{ROOT / 'abi'}")
-        command = [sys.executable, "-m", "ziglang", "cc", *WARNINGS, *includes, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    def compile_(*arguments: str | Path) -> None:
+        includes = (f"-I{ROOT / 'guest_sdk' / folder}", f"-I{ROOT / 'abi'}")
+        whole = [sys.executable, "-m", "ziglang", command, *WARNINGS, *includes, *map(str, arguments)]
+        done = subprocess.run(whole, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
-    return compile_c
+    return compile_
 
 
 @pytest.fixture(scope="session", params=BUILDS)

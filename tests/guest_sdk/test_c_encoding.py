@@ -12,7 +12,8 @@ from guest_sdk import driving
 from guest_sdk.driving import Driver
 
 LENGTHS = (0, 1, 31, 32, 255, 256, 65535, 65536)
-COUNTS = (1, 15, 16, 17, 127, 128, 65535, 65536)
+COUNTS = (1, 15, 16, 17, 127, 128, 65535)
+ITEM_COUNTS = (*COUNTS, 65536)
 INTEGERS = [sign * (1 << bits) + step for bits in (0, 5, 7, 8, 15, 16, 31, 32, 62) for sign in (1, -1) for step in (-1, 0, 1)]
 
 
@@ -52,6 +53,17 @@ def test_attributes_have_the_shortest_header(driver: Driver, count: int):
     assert driver.payload(*name_first) == driving.pack(fields)
 
 
+@pytest.mark.parametrize(("field", "piece"), [("attributes", driving.attr("k", 1)), ("links", driving.link((1, 1, 1)))])
+def test_a_payload_holds_65535_of_each(driver: Driver, field: str, piece: str):
+    lines = driver.run(driving.span("s"), *[piece] * 65_536, "time 5", "start", "dropped")
+    payload = bytes.fromhex(lines[0].removeprefix("start_span "))
+    header = payload.index(field.encode()) + len(field)
+    assert payload[header + 1 : header + 3] == b"\xff\xff"
+    assert payload[header] == (0xDE if field == "attributes" else 0xDC)
+    assert payload.endswith(driving.pack("start_time_unix_nanos") + b"\x05")
+    assert driving.dropped(lines) == 1
+
+
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 128])
 def test_a_container_grows_its_header_below_fields_that_stand_behind_it(driver: Driver, count: int):
     other, pairs = (4, 5, 6), {f"key {i}": i for i in range(count)}
@@ -68,7 +80,7 @@ def test_a_container_grows_its_header_below_fields_that_stand_behind_it(driver: 
     assert driver.payload(*shuffled) == driving.pack(fields)
 
 
-@pytest.mark.parametrize("count", [0, *COUNTS])
+@pytest.mark.parametrize("count", [0, *ITEM_COUNTS])
 def test_an_array_has_the_shortest_header(driver: Driver, count: int):
     items = list(itertools.islice(itertools.cycle([True, False]), count))
     event = driver.payload(driving.event("e"), driving.event_attr("k", items), f"add {driving.handle(driving.ANSWER)}")

@@ -1,11 +1,8 @@
-"""The C fixtures: what they import and export, the calls that they make, and that their bytes are those of their sources."""
+"""The C fixtures: what they import and export, and the calls that they make. Scenarios of conformance have tests of their own."""
 
 from __future__ import annotations
 
 import json
-import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,8 @@ from guest_sdk.conftest import ROOT
 from guest_sdk.recording_host import Call, RecordingHost
 
 FIXTURES = ROOT / "wasm-fixtures"
-SOURCES = sorted(FIXTURES.glob("*.c"))
+TOP = sorted(FIXTURES.glob("*.c"))
+SOURCES = [*TOP, *sorted(FIXTURES.glob("conformance/c/*.c"))]
 COMMON_EXPORTS = {"memory", "bext_tracer_abi_v1", "bext_alloc", "bext_free", "on_request_complete"}
 MORE_HOOKS = {"on_server_start", "on_server_stop", "on_cache_write", "on_cache_invalidate", "on_reload", "cleanup"}
 TERMINAL_ODDITIES = ("\x1b[31m", "\x1b]8;;", "\x1b]0;", "\u202e", "\u2066", "\x9b", "\x85", "\u2028", "\n", "\x7f", "\x00", "\ufffd")
@@ -52,7 +50,7 @@ def test_a_fixture_imports_only_the_abi_and_exports_its_hooks(source: Path):
     assert memory.limits.min <= 4
 
 
-@pytest.mark.parametrize("name", [source.stem for source in SOURCES if source.stem != "trap_with_open_spans"])
+@pytest.mark.parametrize("name", [source.stem for source in TOP if source.stem != "trap_with_open_spans"])
 def test_a_fixture_ends_every_span_that_it_starts(name: str):
     host = run(name)
     started = [call.span for call in host.calls if call.name == "start_span" and call.span]
@@ -171,50 +169,6 @@ def test_the_last_hooks_add_to_the_span_of_the_host(hook: str, event: str):
 # --- The small ones ---------------------------------------------------------------------------------------------------
 
 
-def test_all_attribute_types():
-    host = run("all_attribute_types")
-    (span,), (event,) = host.payloads("start_span"), host.payloads("add_event")
-    later = dict(host.payloads("set_attribute"))
-    nan = later["f64_array"].pop()
-    assert math.isnan(nan)
-    assert span["attributes"] == {"str": "text", "bool": True, "i64": -(1 << 63), "f64": -0.0}
-    assert later == {
-        "str": "overwritten",
-        "str_array": ["", "caf\u00e9", "\U0001f30d"],
-        "bool_array": [True, False],
-        "i64_array": [-(1 << 63), -33, -32, -1, 0, 127, 128, (1 << 63) - 1],
-        "f64_array": [0.5, -0.0, math.inf],
-        "empty_array": [],
-    }
-    assert event == {"name": "measured", "attributes": {"i64": -1, "bool_array": [True, False]}}
-
-
-def test_nested_spans():
-    spans = dict(enumerate(run("nested_spans").payloads("start_span"), 1))
-    names = [(span["name"], spans[span["parent"][2]]["name"] if "parent" in span else None) for span in spans.values()]
-    below = [pair for n in range(1, 5) for pair in ((f"sibling {n + 1}", f"level {n}"), (f"level {n + 1}", f"level {n}"))]
-    assert names == [("level 1", None), *below]
-
-
-def test_links():
-    consumer = run("links").payloads("start_span")[2]
-    assert consumer["links"] == [
-        {"handle": [1, 1, 1], "attributes": {"messaging.message.id": "m-1", "retries": 2}},
-        {"handle": [1, 1, 2]},
-    ]
-
-
-def test_unsampled_work_makes_no_host_call():
-    host = run("unsampled")
-    assert [(span["name"], span.get("parent_flags", 1)) for span in host.payloads("start_span")] == [
-        ("not sampled", 0),
-        ("sampled", 1),
-        ("work", 1),
-    ]
-    assert [span["trace_state"] for span in host.payloads("start_span")[:2]] == ["vendor=value"] * 2
-    assert len(host.payloads("add_event")) == 1
-
-
 def test_error_status():
     codes = [(call.span, call.payload["code"]) for call in run("error_status").calls if call.name == "set_status"]
     assert codes == [(2, 1), (2, 2), (2, 0), (3, 2), (3, 0), (4, 2), (4, 2), (5, 2), (5, 1), (1, 2)]
@@ -236,30 +190,3 @@ def test_hostile_names_arrive_as_they_are():
     assert [odd for odd in TERMINAL_ODDITIES if odd not in everything] == []
     assert [event["name"] for event in host.payloads("add_event")] == texts
     assert [status["message"] for status in host.payloads("set_status")] == texts
-
-
-# --- The build --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.toolchain
-def test_the_committed_files_are_those_of_their_sources(tmp_path: Path):
-    done = subprocess.run([sys.executable, FIXTURES / "build.py", "--check"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.toolchain
-def test_a_file_that_differs_is_named_wherever_the_checkout_lies(tmp_path: Path):
-    for source in [*FIXTURES.glob("*.[ch]"), FIXTURES / "build.py", FIXTURES / "links.wasm", ROOT / "guest_sdk" / "c" / "bext_tracer.h"]:
-        copy = tmp_path / source.relative_to(ROOT)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(source.read_bytes())
-    (tmp_path / "wasm-fixtures" / "nested_spans.wasm").write_bytes(b"\0asm\1\0\0\0")
-    build = [sys.executable, tmp_path / "wasm-fixtures" / "build.py", "--check", "links", "nested_spans", "unsampled"]
-    done = subprocess.run(build, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "differ from their sources: nested_spans.wasm, unsampled.wasm\n")
-
-
-def test_an_unknown_fixture_is_an_error_that_names_the_known_ones():
-    done = subprocess.run([sys.executable, FIXTURES / "build.py", "nope"], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("build.py: no fixture is called nope; there are: all_attribute_types, ")

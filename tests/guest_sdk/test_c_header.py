@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import wasmtime
 
+from bext_host import check_module
 from guest_sdk.conftest import ROOT, Compile
+from guest_sdk.recording_host import RecordingHost
 from support.markdown import code_blocks
 
 HEADER = ROOT / "guest_sdk" / "c" / "bext_tracer.h"
@@ -42,20 +44,33 @@ def test_it_compiles_with_each_option(compile_c: Compile, tmp_path: Path, option
     compile_c("-std=c99", option, "-c", "-o", tmp_path / "object.o", path)
 
 
-def test_two_files_link_when_one_implements(compile_c: Compile, tmp_path: Path):
-    (tmp_path / "one.c").write_text(IMPLEMENTATION + "int32_t from_one(void);\nint32_t from_one(void) { return 1; }\n")
-    (tmp_path / "two.c").write_text(
+def test_a_guest_of_two_files_has_the_marker_and_records(compile_c: Compile, tmp_path: Path):
+    """The file with the hook only includes the header; the other one brings all exports of the SDK's own."""
+    (tmp_path / "sdk.c").write_text(IMPLEMENTATION)
+    (tmp_path / "hook.c").write_text(
         PLAIN
         + """
-BEXT_EXPORT("run") void run(void);
-void run(void) { bext_end(bext_start_root("two", BEXT_SPAN_KIND_INTERNAL)); }
+BEXT_EXPORT("on_request_complete") int32_t on_request_complete(const char *event_json, uint32_t length);
+int32_t on_request_complete(const char *event_json, uint32_t length) {
+  bext_end(bext_start_root("from the other file", BEXT_SPAN_KIND_CLIENT));
+  return event_json == NULL || length == 0;
+}
 """
     )
     output = tmp_path / "guest.wasm"
-    compile_c(*FREESTANDING, "-o", output, tmp_path / "one.c", tmp_path / "two.c")
-    module = wasmtime.Module(wasmtime.Engine(), output.read_bytes())
-    assert {export.name for export in module.exports} >= {"run", "memory", "bext_tracer_abi_v1", "bext_alloc", "bext_free"}
-    assert {imported.module for imported in module.imports} == {"bext"}
+    compile_c(*FREESTANDING, "-o", output, tmp_path / "sdk.c", tmp_path / "hook.c")
+    host = RecordingHost(output)
+    check_module(host.module)
+    assert {export.name for export in host.module.exports} >= {"bext_tracer_abi_v1", "bext_alloc", "bext_free"}
+    assert {imported.module for imported in host.module.imports} == {"bext"}
+    assert host.call("on_request_complete", "{}") == 0
+    assert host.payloads("start_span") == [{"name": "from the other file", "kind": 2}]
+
+
+def test_without_the_implementation_the_linker_names_what_is_missing(compile_c: Compile, tmp_path: Path):
+    (tmp_path / "hook.c").write_text(PLAIN + 'BEXT_EXPORT("f") void f(void);\nvoid f(void) { bext_event(BEXT_HANDLE_INVALID, ""); }\n')
+    with pytest.raises(AssertionError, match="undefined symbol: bext_"):
+        compile_c(*FREESTANDING, "-o", tmp_path / "guest.wasm", tmp_path / "hook.c")
 
 
 @pytest.mark.parametrize("optimization", ["-O0", "-O1", "-O2", "-O3", "-Os", "-Oz"])

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "caller.h"
+#include "counted_allocator.h"
 #include "guest.h"
 #include "python_recorder.h"
 #include "recorder_tracer.h"
@@ -35,7 +36,6 @@ static _Noreturn void fail(const char *what, int line) {
 
 static _Thread_local uint64_t chance_state = 1;
 static _Thread_local unsigned refused_one_of; /* 0: none */
-static atomic_long blocks;
 
 /* A number below `limit`. */
 static unsigned chance(unsigned limit) {
@@ -44,33 +44,6 @@ static unsigned chance(unsigned limit) {
 }
 
 static bool is_refused(void) { return refused_one_of && chance(refused_one_of) == 0; }
-
-static void *counted(void *block) {
-  if (block) atomic_fetch_add_explicit(&blocks, 1, memory_order_relaxed); /* relaxed: it must hide no race of the engine's */
-  return block;
-}
-
-void *counted_malloc(size_t size);
-void *counted_calloc(size_t count, size_t size);
-void *counted_realloc(void *block, size_t size);
-void *counted_aligned_alloc(size_t alignment, size_t size);
-void counted_free(void *block);
-
-void *counted_malloc(size_t size) { return is_refused() ? NULL : counted(malloc(size)); }
-
-void *counted_calloc(size_t count, size_t size) { return is_refused() ? NULL : counted(calloc(count, size)); }
-
-void *counted_realloc(void *block, size_t size) {
-  if (is_refused()) return NULL;
-  return block ? realloc(block, size) : counted(malloc(size));
-}
-
-void *counted_aligned_alloc(size_t alignment, size_t size) { return is_refused() ? NULL : counted(aligned_alloc(alignment, size)); }
-
-void counted_free(void *block) {
-  if (block) atomic_fetch_sub_explicit(&blocks, 1, memory_order_relaxed);
-  free(block);
-}
 
 /* --- A plugin ------------------------------------------------------------------------------------------------------------------ */
 

@@ -1,7 +1,8 @@
 /*
  * otlp_driver.c - the writer of OTLP's bytes, without Python, for the sanitizers: spans of any bytes, while memory is refused.
  *
- *   otlp_driver FILE    each record of FILE is 4 bytes of length, least significant first, and the bytes of a finished span
+ *   otlp_driver FILE [guard]    each record of FILE is 4 bytes of length, least significant first, and the bytes of a finished span;
+ *                               with `guard` the keys `t` and `l...` are guarded
  *
  * All of them make a batch, which is encoded as a whole, and then again and again with one allocation more that succeeds. The bytes
  * of the whole go to standard output. It ends with a message and 1 where memory is left or a refusal is not told.
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "counted_allocator.h"
 #include "otlp.h"
 
 #define REQUIRE(condition, what) ((condition) ? (void)0 : fail(what))
@@ -20,35 +22,9 @@ static _Noreturn void fail(const char *what) {
   exit(1);
 }
 
-static long blocks;
 static long allowed = -1; /* allocations that are granted yet; below 0: all */
 
-static int is_refused(void) { return allowed >= 0 && allowed-- == 0 ? (allowed = 0, 1) : 0; }
-
-static void *counted(void *block) {
-  if (block) blocks++;
-  return block;
-}
-
-void *counted_malloc(size_t size);
-void *counted_calloc(size_t count, size_t size);
-void *counted_realloc(void *block, size_t size);
-void *counted_aligned_alloc(size_t alignment, size_t size);
-void counted_free(void *block);
-
-void *counted_malloc(size_t size) { return is_refused() ? NULL : counted(malloc(size)); }
-void *counted_calloc(size_t count, size_t size) { return is_refused() ? NULL : counted(calloc(count, size)); }
-void *counted_aligned_alloc(size_t alignment, size_t size) { return is_refused() ? NULL : counted(aligned_alloc(alignment, size)); }
-
-void *counted_realloc(void *block, size_t size) {
-  if (is_refused()) return NULL;
-  return block ? realloc(block, size) : counted(realloc(NULL, size));
-}
-
-void counted_free(void *block) {
-  if (block) blocks--;
-  free(block);
-}
+static bool is_refused(void) { return allowed >= 0 && allowed-- == 0 ? (allowed = 0, true) : false; }
 
 /* The next record as a span in memory of exactly its size; NULL at the end of the file. */
 static bext_finished *read_span(FILE *file) {
@@ -71,9 +47,15 @@ static bext_batch *read_batch(FILE *file) {
   return batch;
 }
 
+static bool is_guarding;
+
+#define TEXT(text) {(const uint8_t *)(text), sizeof(text) - 1}
+
 static int encode(const bext_batch *batch, bext_proto *out, uint64_t *refused) {
   static const uint8_t resource[] = {0x0a, 0x00};
-  return bext_otlp_encode(batch, 0, batch->count, resource, sizeof resource, out, refused);
+  static const bext_guarded_key keys[] = {{TEXT("t"), false}, {TEXT("l"), true}};
+  static const bext_guarded_keys guarded = {keys, 2, TEXT("guest.")};
+  return bext_otlp_encode(batch, 0, batch->count, resource, sizeof resource, is_guarding ? &guarded : NULL, out, refused);
 }
 
 /* Refuses the first allocation, then the second, and so on, until all are granted. */
@@ -94,7 +76,8 @@ static void refuse_each_allocation(const bext_batch *batch, const bext_proto *ex
 }
 
 int main(int count, char **arguments) {
-  FILE *file = count == 2 ? fopen(arguments[1], "rb") : NULL;
+  is_guarding = count == 3 && !strcmp(arguments[2], "guard");
+  FILE *file = count == 2 || is_guarding ? fopen(arguments[1], "rb") : NULL;
   REQUIRE(file, "one file is needed");
   bext_batch *batch = read_batch(file);
   REQUIRE(batch, "no memory");

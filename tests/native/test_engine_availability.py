@@ -27,7 +27,7 @@ RECORD = f"""
 from bext_host import PluginHost
 from bext_host.testing import RecordingTracer
 tracer = RecordingTracer()
-PluginHost(tracer).load({str(ROOT / "wasm-fixtures" / "nested_spans.wasm")!r}).call("on_request_complete", "")
+PluginHost(tracer).load({str(ROOT / "wasm-fixtures" / "conformance" / "c" / "nested_spans.wasm")!r}).call("on_request_complete", "")
 print(len(tracer.calls), "calls")
 """
 # A compiler that finds no header of Python's, as on a machine without python3-dev.

@@ -17,7 +17,7 @@ from native.c_build import C11, HERE, NATIVE, compiler, run
 pytestmark = pytest.mark.toolchain
 
 SANITIZE = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
-MODULES = ("framing", "utf8", "reader", "random_ids", "forks", "lock", "key_map", "protobuf", "span_groups", "otlp")
+MODULES = ("framing", "utf8", "reader", "random_ids", "forks", "lock", "key_map", "protobuf", "span_groups", "guarded_keys", "otlp")
 COUNTED = ["-D_GNU_SOURCE", "-include", "counted_memory.h", f"-iquote{HERE}"]
 
 ATTRIBUTES = {"t": "text", "b": True, "i": -(2**63), "f": 1.5, "l": ["a", "b"], "n": [1, 2**62], "e": []}
@@ -38,11 +38,11 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "driver"
 
 
-def encoded(driver: Path, folder: Path, records: Sequence[bytes]) -> tuple[Any, int]:
+def encoded(driver: Path, folder: Path, records: Sequence[bytes], *arguments: str) -> tuple[Any, int]:
     """The request of these spans, and how many were refused."""
     file = folder / "records"
     file.write_bytes(b"".join(len(record).to_bytes(4, "little") + record for record in records))
-    done = subprocess.run([driver, file], capture_output=True, check=False, timeout=300)
+    done = subprocess.run([driver, file, *arguments], capture_output=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr.decode()
     return messages().ExportTraceServiceRequest.FromString(done.stdout), int(done.stderr)
 
@@ -114,3 +114,15 @@ def test_spans_with_bytes_changed_are_left_out_or_encoded(driver, tmp_path):
     assert len(names(request)) + refused == len(records)
     assert refused
     assert names(request)
+
+
+def test_guarded_keys_are_written_with_a_text_before_them(driver, tmp_path):
+    others = {"t" * 200: 1, "t": 2, "l" * 300: 3, "": 4, "guest.t": 5}
+    records = [changed(), changed(f10=others), changed(f10={"t": None}), changed(f10={1: 2})]
+    request, refused = encoded(driver, tmp_path, records, "guard")
+    first, second = request.resource_spans[0].scope_spans[0].spans
+    renamed = ["guest.t", "b", "i", "f", "guest.l", "n", "e"]
+    for attributes in (first.attributes, first.events[0].attributes, first.links[0].attributes):
+        assert [attribute.key for attribute in attributes] == renamed
+    assert [attribute.key for attribute in second.attributes] == ["t" * 200, "guest.t", "guest." + "l" * 300, "", "guest.t"]
+    assert refused == 2

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -17,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from receivers.programs import LOOPBACK, free_ports
+
 CHECKS = "trace_count_header,meta_tracer_version_header,trace_content_length,trace_peer_service,meta_events_is_valid_json,trace_dd_service"
-LOOPBACK = "127.0.0.1"
-PROGRAM = shutil.which("ddapm-test-agent", path=sysconfig.get_path("scripts"))
+OURS = shutil.which("ddapm-test-agent", path=sysconfig.get_path("scripts"))
+PROGRAM = OURS or shutil.which("ddapm-test-agent")  # of another environment, where its versions do not go with those of a sender
 WHY_NOT = "ddapm-test-agent is not installed: pip install '.[receivers]'"
 
 
@@ -31,6 +32,7 @@ class TestAgent:
 
     port: int
     otlp_port: int
+    otlp_grpc_port: int = 0
 
     @property
     def url(self) -> str:
@@ -75,8 +77,8 @@ class TestAgent:
 def running_test_agent(folder: Path) -> Iterator[TestAgent]:
     """An agent that writes what it writes below `folder`, and ends with the block."""
     assert PROGRAM is not None, WHY_NOT
-    port, otlp_http, otlp_grpc = _free_ports(3)
-    command = [sys.executable, PROGRAM, "--host", LOOPBACK, "-p", str(port), "--otlp-http-port", str(otlp_http)]
+    port, otlp_http, otlp_grpc = free_ports(3)
+    command = [*([sys.executable] if OURS else []), PROGRAM, "--host", LOOPBACK, "-p", str(port), "--otlp-http-port", str(otlp_http)]
     command += ["--otlp-grpc-port", str(otlp_grpc), "--snapshot-dir", str(folder)]
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("DD_", "OTLP_")) and key not in {"HOST", "PORT"}}
     log = folder / "agent.log"
@@ -89,20 +91,12 @@ def running_test_agent(folder: Path) -> Iterator[TestAgent]:
             stderr=output,
         )
         try:
-            agent = TestAgent(port, otlp_http)
+            agent = TestAgent(port, otlp_http, otlp_grpc)
             _wait_until_it_answers(agent, process, log)
             yield agent
         finally:
             process.terminate()
             process.wait(20)
-
-
-def _free_ports(count: int) -> list[int]:
-    listening = [socket.create_server((LOOPBACK, 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listening]
-    for listener in listening:
-        listener.close()
-    return ports
 
 
 def _wait_until_it_answers(agent: TestAgent, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -81,6 +81,11 @@ class TracerPackages:
         """What the factories of SOURCE made."""
         return sys.modules[MODULE].made
 
+    @property
+    def ended(self) -> list:
+        """What was shut down of it, where the source counts that."""
+        return sys.modules[MODULE].ended
+
     def forget(self) -> None:
         """Unload the module, so that the next package has its own."""
         sys.modules.pop(MODULE, None)

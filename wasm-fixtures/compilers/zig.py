@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from build_error import BuildError
+
+from compilers import toolchain
 
 PINNED: Final = "ziglang 0.17.1"
 REPRODUCIBLE: Final = True
@@ -21,14 +22,8 @@ OPTIONS: Final = ("-O", "ReleaseSmall", "-fstrip")
 
 
 def check() -> None:
-    """Raise BuildError unless the pinned zig is installed: another one writes other bytes."""
-    package, pinned = PINNED.split()
-    try:
-        version = importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        version = "none"
-    if version != pinned:
-        raise BuildError(f"needs {package} {pinned}, found {version}: pip install {package}=={pinned}")
+    """Raise BuildError unless the pinned zig is installed."""
+    toolchain.need_package(*PINNED.split())
 
 
 def compile_fixture(source: Path) -> bytes:

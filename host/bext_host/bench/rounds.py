@@ -7,9 +7,11 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bext_abi import BextTracerError
+
+_T = TypeVar("_T")
 
 Progress = Callable[[str], None]
 """Told what is being done, a few words at a time."""
@@ -75,14 +77,19 @@ def timed(work: Callable[[], None]) -> float:
     return float(time.perf_counter_ns() - started)
 
 
+def in_turn(contenders: Sequence[_T], number: int) -> Sequence[_T]:
+    """All of them in the order of a round: nobody always comes first."""
+    turn = number % len(contenders)
+    return (*contenders[turn:], *contenders[:turn])
+
+
 def measure(contenders: Sequence[Contender], rounds: int, progress: Progress) -> Measured:
     """Measure them all. Raises BenchInvalid where one did not do its work."""
     measured = Measured({contender.name: [] for contender in contenders})
     for contender in contenders:  # what happens once is not measured
         contender.run(max(1, contender.operations // 10))
     for number in range(rounds):
-        turn = number % len(contenders)
-        for contender in (*contenders[turn:], *contenders[:turn]):  # nobody always comes after the same neighbour
+        for contender in in_turn(contenders, number):
             progress(f"round {number + 1} of {rounds}: {contender.name}")
             operations = contender.operations
             measured.nanos[contender.name].append(timed(lambda: contender.run(operations)) / operations)  # noqa: B023  # called at once

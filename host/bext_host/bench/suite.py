@@ -13,6 +13,7 @@ from bext_host.version import version
 
 from . import held
 from .define_func import DefineFunc
+from .exporting import measure_exporting
 from .growth import measure_growth
 from .ours import Recording, ToOtlp, Tracing
 from .peers import Extism, OpenTelemetrySdk, installed
@@ -21,6 +22,7 @@ from .rounds import Contender, Progress, measure
 from .targets import (
     ATTRIBUTE_TARGETS,
     DEFINE_FUNC,
+    EXPORTING_TARGETS,
     EXTISM,
     ONE_THREAD,
     OTEL,
@@ -43,6 +45,7 @@ _QUICK_PART: Final = 4
 
 _OTEL_ENCODER: Final = "opentelemetry-exporter-otlp-proto-common"
 _PEERS: Final = ("opentelemetry-sdk", _OTEL_ENCODER, "extism")
+_HTTP_LIBRARY: Final = "urllib3"
 _BENCH_EXTRA: Final = "pip install 'bext-tracer[bench]'"
 
 
@@ -64,6 +67,9 @@ def _measure_native(report: Report, part: int, progress: Progress) -> None:
     """What only the native engine is held to."""
     measured = measure(list(_otlp_contenders(part)), report.rounds, progress)
     report.sections.append(Section.of("a span from the guest to OTLP's protobuf bytes", "span", measured, OTLP_TARGETS))
+    if installed(_HTTP_LIBRARY):
+        measured = measure_exporting(part, report.rounds, progress)
+        report.sections.append(Section.of("recording while another thread exports", "span", measured, EXPORTING_TARGETS))
     contenders = [Recording(name, NATIVE, 100_000 // part, threads=threads) for name, threads in ((ONE_THREAD, 1), (TWO_THREADS, 2))]
     measured = measure(contenders, report.rounds, progress)
     report.sections.append(Section.of("threads, each with an instance of its own", "span", measured, THREAD_TARGETS))
@@ -123,5 +129,7 @@ def _missing() -> Iterator[str]:
     for name in _PEERS:
         if installed(name) is None:
             yield f"{name}: not installed ({_BENCH_EXTRA})"
+    if installed(_HTTP_LIBRARY) is None:
+        yield f"exporting: {_HTTP_LIBRARY} is not installed (pip install 'bext-tracer[otlp]')"
     if not held.can_measure():
         yield "bytes held: this system has no /proc/self/statm"

@@ -16,6 +16,10 @@ OTLP_NATIVE: Final = "SpanRecorder, native, to OTLP"
 OTEL_OTLP: Final = "OpenTelemetry SDK, to OTLP"
 ONE_THREAD: Final = "one thread"
 TWO_THREADS: Final = "two threads"
+SMALL_CALLS: Final = "calls of 10 spans, dropped"
+SMALL_CALLS_SENT: Final = "calls of 10 spans, sent as OTLP"
+LARGE_CALLS: Final = "calls of 1,000 spans, dropped"
+LARGE_CALLS_SENT: Final = "calls of 1,000 spans, sent as OTLP"
 """The contenders, as the tables name them. Python tracers are ones that do nothing."""
 
 
@@ -43,6 +47,8 @@ ATTRIBUTE_TARGETS: Final = (
 THREAD_TARGETS: Final = (Target(ONE_THREAD, TWO_THREADS, 1.7),)
 
 OTLP_TARGETS: Final = (Target(OTEL_OTLP, OTLP_NATIVE, 15, 30),)
+
+EXPORTING_TARGETS: Final = (Target(SMALL_CALLS_SENT, SMALL_CALLS), Target(LARGE_CALLS_SENT, LARGE_CALLS))
 
 GROWTH_SPANS: Final = (1_000, 10_000, 100_000, 1_000_000)
 GROWTH_AT_MOST: Final = 1.25

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from bext_abi import FlushError
-
 FAULT = 1
 USAGE = 2
 INTERRUPTED = 130
@@ -35,11 +33,6 @@ def fail(line: str, code: int) -> int:
 def note(line: str) -> None:
     """Print a line that is no failure."""
     say(f"bext-tracer: note: {line}")
-
-
-def is_broken_pipe(error: FlushError) -> bool:
-    """Whether nothing but the reader of the output is gone, as with `| head`."""
-    return all(failure.startswith(BrokenPipeError.__name__) for failure in error.failures.values())
 
 
 def silence_output() -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
+from bext_abi import FlushError
 from bext_host.escape import escape
 
 from .failure import say
@@ -17,10 +18,13 @@ _PLUGINS: Final = "bext.plugin"
 
 
 @contextlib.contextmanager
-def shown_logs() -> Iterator[None]:
-    """While inside, show the host's warnings and errors, and what plugins print and log, but for levels below "info"."""
+def shown_logs(tell_flush_failed: Callable[[FlushError], object]) -> Iterator[None]:
+    """While inside, show the host's warnings and errors, and what plugins print and log, but for levels below "info".
+
+    What is logged of a flush that failed is told by `tell_flush_failed`, which the command's own flushes have, too.
+    """
     host, plugins = logging.getLogger(_HOST), logging.getLogger(_PLUGINS)
-    handler, level = _Lines(), plugins.level
+    handler, level = _Lines(tell_flush_failed), plugins.level
     for logger in (host, plugins):
         logger.addHandler(handler)
     plugins.setLevel(logging.INFO)
@@ -35,9 +39,17 @@ def shown_logs() -> Iterator[None]:
 class _Lines(logging.Handler):
     """One line for each record. A plugin's begins with its name, the host's like all of the command's."""
 
+    def __init__(self, tell_flush_failed: Callable[[FlushError], object]) -> None:
+        super().__init__()
+        self._tell_flush_failed = tell_flush_failed
+
     def emit(self, record: logging.LogRecord) -> None:
+        failed = next((argument for argument in record.args or () if isinstance(argument, FlushError)), None)
         with contextlib.suppress(OSError, ValueError):  # nobody reads standard error any more
-            say(_line(record))
+            if failed is None:
+                say(_line(record))
+            else:
+                self._tell_flush_failed(failed)
 
 
 def _line(record: logging.LogRecord) -> str:

@@ -29,15 +29,17 @@ examples:
   bext-tracer run --config bext.config.toml
   bext-tracer run --config bext.config.toml --hook on_reload --repeat 100
   bext-tracer run plugin.wasm --tracer tracer-acme -o path=spans.txt -o unit=us
+  bext-tracer run plugin.wasm --tracer tracer-stdout --tracer tracer-file -o path=traces.jsonl
   bext-tracer run --config bext.config.toml --tracer tracer-stdout -o format=json
 
 A module's hook is called alone. The plugins of a configuration file are started, called and stopped as in a server, those with
 the hook by their priority, and their spans go to the file's tracer. One that fails is not called again; the others go on.
 
-`--tracer` takes the place of the file's tracer and its options, its sampler stays; without it `-o` sets single options of the file's.
+`--tracer` takes the place of the file's tracers, of which those that are named keep their options; the file's sampler stays.
+Without it `-o` sets single options of the file's tracer. Of several tracers each has the `-o` that follow its `--tracer`.
 `bext-tracer tracers` lists the tracers that are installed, with their options.
 
-exit codes: 0 all went well, 1 a module was refused, trapped or failed, 2 wrong usage or configuration, 130 interrupted
+exit codes: 0 all went well, 1 a module was refused, trapped or failed, or spans were lost, 2 wrong usage or configuration, 130 interrupted
 """
 
 
@@ -66,15 +68,22 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def _add_tracer(parser: argparse.ArgumentParser) -> None:
     about = "Where spans go. `bext-tracer tracers` lists the names and their options."
     tracer = parser.add_argument_group("tracer", about)
-    tracer.add_argument("--tracer", metavar="NAME", help="the tracer (default: tracer-stdout, or as the configuration says)")
+    tracer.add_argument(
+        "--tracer",
+        action="append",
+        dest="tracer_words",
+        default=[],
+        metavar="NAME",
+        help="a tracer; may be given again: all of them get the spans (default: tracer-stdout, or as the configuration says)",
+    )
     tracer.add_argument(
         "-o",
         "--option",
         type=run_options.assignment,
         action="append",
-        default=[],
+        dest="tracer_words",  # the same list, whose order says which tracer has the option
         metavar="KEY=VALUE",
-        help="an option of the tracer; may be given again, the last value of a key counts",
+        help="an option of the tracer, of several the one named before it; may be given again, the last value of a key counts",
     )
     tracer.add_argument(
         "--format", choices=FORMATS, help="how tracer-stdout prints: -o format=... (default: tree, or as the configuration says)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from argparse import ArgumentTypeError, Namespace
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from bext_abi import SpanHandle
 from bext_host.runtime import PluginLimits
@@ -14,6 +14,8 @@ from bext_host.runtime.hooks import HOOKS, PRIORITY
 from bext_host.runtime.plugin_limits import HOOK_RULES, LIMIT_RULES
 
 Number = TypeVar("Number", int, float)
+Assignment: TypeAlias = tuple[str, str]
+"""A key and the text of its value."""
 
 _UNITS: Final = re.compile(r"([0-9]+(?:_[0-9]+)*)([kmg]?)", re.ASCII | re.IGNORECASE)
 _BYTES: Final = re.compile(r"([0-9]+(?:_[0-9]+)*)(?:([kmg])(?:ib)?)?", re.ASCII | re.IGNORECASE)
@@ -35,7 +37,7 @@ def traceparent(text: str) -> str:
     return text
 
 
-def assignment(text: str) -> tuple[str, str]:
+def assignment(text: str) -> Assignment:
     """KEY=VALUE, as a pair."""
     key, equals, value = text.partition("=")
     if not key or not equals:

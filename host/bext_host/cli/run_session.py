@@ -13,14 +13,17 @@ from bext_host.boundary import EngineUnavailable, ModuleRefused
 from bext_host.escape import escape
 from bext_host.exporters.tree_surface import Surface
 from bext_host.runtime import ConfigError, Plugin, PluginError, PluginHost
+from bext_host.runtime.config import HostConfig
 from bext_host.runtime.hooks import HookArgument
 from bext_host.settings import ENGINE_VARIABLE
 
 from .arguments import hook_arguments
-from .failure import FAULT, USAGE, CommandFailed, fail, is_broken_pipe, note, say, silence_output
+from .failure import FAULT, USAGE, CommandFailed, fail, note, say, silence_output
+from .flush_failures import FlushFailures
 from .log_lines import shown_logs
 from .plugin_lines import drops_of, summary_of
 from .run_source import Source
+from .run_tracer import refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Session:
         self._host: PluginHost | None = None
         self._plugins: tuple[Plugin, ...] = ()
         self._interrupted = threading.Event()
-        self._output_failed = False
+        self._tracers = 1
+        self._flush_failures = FlushFailures()
 
     def interrupt(self) -> None:
         """End the running call; only what ends a plugin is run then."""
@@ -54,10 +58,10 @@ class Session:
     def run(self) -> None:
         """Load, call, print, close; whatever goes wrong becomes a line and an exit code."""
         try:
-            with shown_logs():
+            with shown_logs(self._flush_failures.tell):
                 codes = [self._reported(self._work), self._reported(self._close)]
             self._tell()
-            self.code = max(*codes, self._code_of_plugins())
+            self.code = max(*codes, self._code_of_plugins(), FAULT if self._flush_failures else 0)
         finally:
             self.done.set()
 
@@ -75,16 +79,12 @@ class Session:
         return 0
 
     def _flush_failed(self, error: FlushError) -> int:
-        """Say so once: what could not be written the first time cannot be at the end either."""
-        if is_broken_pipe(error):
-            return silence_output()
-        if not self._output_failed:
-            fail(escape(str(error)), FAULT)
-        self._output_failed = True
-        return FAULT
+        return FAULT if self._flush_failures.tell(error) else silence_output()
 
     def _work(self) -> None:
-        host = self._host = _host_of(self._source)
+        config = self._source.config()
+        self._tracers = len(config.tracer.tracers)
+        host = self._host = _host_of(config)
         if not self._interrupted.is_set():
             self._source.load(host)
             self._plugins = host.plugins
@@ -103,12 +103,20 @@ class Session:
 
     def _repeat(self, host: PluginHost, calls: list[_Call]) -> None:
         """Call them all, again and again; one that failed is not called again."""
-        host.tracer.flush()
+        self._flush(host)
         for _ in range(self._arguments.repeat):
             calls = [call for call in calls if self._ends_well(call)]
-            host.tracer.flush()
+            self._flush(host)
             if not calls:
                 return
+
+    def _flush(self, host: PluginHost) -> None:
+        """Hand over the spans. Raises FlushError where no tracer took them, or nobody reads the output any more: the run ends then."""
+        try:
+            host.tracer.flush()
+        except FlushError as error:
+            if len(error.failures) >= self._tracers or not self._flush_failures.tell(error):
+                raise
 
     def _ends_well(self, call: _Call) -> bool:
         if self._interrupted.is_set():
@@ -137,12 +145,11 @@ class Session:
         return FAULT if failures or any(plugin.all_stats.errors for plugin in self._plugins) else 0
 
 
-def _host_of(source: Source) -> PluginHost:
+def _host_of(config: HostConfig) -> PluginHost:
     """A host without plugins yet, so that it can be interrupted while it loads them."""
-    config = source.config()
     try:
         return PluginHost.from_config(replace(config, plugins=()))
     except ConfigError as error:
-        raise source.tracer_refused(error) from error
+        raise refused(config.tracer, error) from error
     except (EngineUnavailable, ValueError) as error:
         raise CommandFailed(f"{ENGINE_VARIABLE}: {escape(str(error))}", USAGE) from None

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 from bext_host.escape import escape
-from bext_host.runtime import ConfigError, PluginHost, PluginLimits
-from bext_host.runtime.config import HostConfig, PluginConfig, TracerConfig, read_config
+from bext_host.runtime import PluginHost, PluginLimits
+from bext_host.runtime.config import HostConfig, PluginConfig, read_config
 from bext_host.runtime.hooks import HOOKS
 
 from .failure import FAULT, USAGE, CommandFailed
 from .run_options import LimitOptions
-from .run_tracer import TracerArguments, refused
+from .run_tracer import NO_FILES, TracerArguments
 
 
 class Source(Protocol):
@@ -22,10 +22,6 @@ class Source(Protocol):
 
     def config(self) -> HostConfig:
         """The configuration whose tracer the host gets. Raises ConfigError, CommandFailed."""
-        ...
-
-    def tracer_refused(self, error: ConfigError) -> CommandFailed:
-        """The failure of a run whose tracer cannot be made, for this reason."""
         ...
 
     def load(self, host: PluginHost) -> None:
@@ -59,11 +55,7 @@ class ModuleSource:
 
     def config(self) -> HostConfig:
         """No file's: traces are printed, unless the command line chooses another tracer."""
-        return HostConfig(path=Path(self._module), tracer=self._tracer.applied_to(TracerConfig()))
-
-    def tracer_refused(self, error: ConfigError) -> CommandFailed:
-        """Only the command line can have chosen it."""
-        return refused(self._tracer.name or TracerConfig().name, error)
+        return HostConfig(path=Path(self._module), tracer=self._tracer.applied_to(NO_FILES))
 
     def load(self, host: PluginHost) -> None:
         """Load the module, or fail."""
@@ -89,7 +81,6 @@ class ConfigSource:
         self._limits = limits
         self._tracer = tracer
         self._plugins: tuple[PluginConfig, ...] = ()
-        self._replaced: str | None = None
 
     def config(self) -> HostConfig:
         """The file's, with what the command line says about the tracer."""
@@ -97,12 +88,7 @@ class ConfigSource:
         if not config.plugins:
             raise CommandFailed(f"{escape(self._file)}: plugins: none, expected a table [plugins.NAME] for each", USAGE)
         self._plugins = tuple(replace(plugin, limits=self._limits.applied_to(plugin.limits)) for plugin in config.plugins)
-        self._replaced = self._tracer.name if self._tracer.replaces(config.tracer) else None
-        return replace(config, tracer=self._tracer.applied_to(config.tracer, f"the tracer of {escape(self._file)}"))
-
-    def tracer_refused(self, error: ConfigError) -> CommandFailed:
-        """Whoever chose it is told."""
-        return CommandFailed(str(error), USAGE) if self._replaced is None else refused(self._replaced, error)
+        return replace(config, tracer=self._tracer.applied_to(config.tracer, escape(self._file)))
 
     def load(self, host: PluginHost) -> None:
         """Load all that can be loaded; the host logs which cannot."""

@@ -93,6 +93,8 @@ def _standing(option: TracerOption) -> str:
     if option.is_required:
         return "required"
     default = option.default
+    if default is None:
+        return "optional"
     shown = default if isinstance(default, str) and default else _repr(default)
     return f"default {shown[:_SHOWN_CHARACTERS]}"
 

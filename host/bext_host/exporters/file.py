@@ -10,7 +10,8 @@ from typing import Final
 from bext_abi import AttrValue
 from bext_host.recorder.span import FinishedSpan
 
-from .otlp_json import DEFAULT_RESOURCE, request_to_line
+from .otlp_json import request_to_line
+from .resource import resource_attributes
 from .shared_file import SharedFile
 
 DEFAULT_BYTES: Final = 64 * 2**20
@@ -26,7 +27,8 @@ class FileExporter:
     The file is made at once where it is missing, readable for this user alone; a relative path means the working directory of now. A
     batch that would make it longer than `max_bytes` (0: no bound, for a file that something else rotates) goes into a new one; the
     old ones are `path.1` (the newest), `path.2`, ..., `max_files` in all. Several exporters and processes may share a path. A file that was
-    moved away or removed is made anew. `resource` is who the spans come from, by default an unknown service.
+    moved away or removed is made anew. `resource` are attributes of this process, over those of the environment (see
+    `resource_attributes`).
 
     Raises ValueError for numbers out of range. Raises OSError, from here and from `export`, for what the disk refuses, for a symbolic link,
     and for what is no regular file of this user's; of a batch that was refused nothing stays in the file. `export` waits for
@@ -43,7 +45,7 @@ class FileExporter:
         max_files: int = DEFAULT_FILES,
         resource: Mapping[str, AttrValue] | None = None,
     ) -> None:
-        self._resource = dict(DEFAULT_RESOURCE if resource is None else resource)
+        self._resource = resource_attributes(attributes=resource)
         self._file = SharedFile(Path(path), _at_least(0, "max_bytes", max_bytes), _at_least(1, "max_files", max_files))
         self._file.check()
 

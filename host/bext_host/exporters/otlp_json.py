@@ -11,14 +11,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Final
 
 from bext_abi import AttrValue, SpanEvent, SpanLink, SpanStatus
 from bext_host.recorder.span import FinishedSpan
-
-DEFAULT_RESOURCE: Final[Mapping[str, AttrValue]] = MappingProxyType({"service.name": "unknown_service:bext-tracer"})
-"""Who the spans come from, where nothing else is known."""
 
 _SAMPLED: Final = 0x001
 _HAS_IS_REMOTE: Final = 0x100

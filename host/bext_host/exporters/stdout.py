@@ -12,7 +12,8 @@ from bext_host.recorder.span import FinishedSpan
 
 from .assembly import TraceAssembler, TraceTree
 from .json_lines import span_to_line
-from .otlp_json import DEFAULT_RESOURCE, request_to_line
+from .otlp_json import request_to_line
+from .resource import resource_attributes
 
 StdoutFormat: TypeAlias = Literal["tree", "json", "otlp-json"]
 
@@ -25,7 +26,8 @@ class StdoutExporter:
 
     With format "tree" a trace is printed as a whole once its topmost span of this process has ended; what is still incomplete comes
     at `shutdown`. With format "json" every span is one line, written when it has finished. With "otlp-json" every batch is one line, an
-    OTLP request that names the `resource` (by default an unknown service); the other formats show none. Another format raises ValueError.
+    OTLP request with the `resource`: attributes of this process, over those of the environment (see `resource_attributes`). The other
+    formats show none. Another format raises ValueError.
 
     It colours for terminals only, and respects NO_COLOR. On a terminal no line of a tree is longer than the terminal is wide, and what
     does not fit ends in an ellipsis; elsewhere a tree is laid out for 100 columns and nothing is cut. Nothing that a guest
@@ -41,7 +43,7 @@ class StdoutExporter:
         self, format: StdoutFormat = "tree", stream: TextIO | None = None, *, resource: Mapping[str, AttrValue] | None = None
     ) -> None:
         self._stream = stream
-        self._format = _format_of(format, DEFAULT_RESOURCE if resource is None else resource)
+        self._format = _format_of(format, resource)
 
     def export(self, batch: Sequence[FinishedSpan], deadline: float) -> None:
         """Write what the batch makes ready to be shown."""
@@ -66,13 +68,13 @@ class _Format(Protocol):
     def rest(self, stream: TextIO) -> Iterable[str]: ...
 
 
-def _format_of(name: StdoutFormat, resource: Mapping[str, AttrValue]) -> _Format:
+def _format_of(name: StdoutFormat, resource: Mapping[str, AttrValue] | None) -> _Format:
     if name == "tree":
         return _Tree()
     if name == "json":
         return _JsonLines()
     if name == "otlp-json":
-        return _OtlpJson(resource)
+        return _OtlpJson(resource_attributes(attributes=resource))
     raise ValueError(f'format must be "tree", "json" or "otlp-json", not {name!r}')
 
 

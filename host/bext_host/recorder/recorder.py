@@ -20,9 +20,9 @@ from weakref import WeakSet
 from bext_abi import AttrValue, DropReason, FlushError, MalformedPayload, SpanEvent, SpanHandle, SpanStart, SpanStatus
 from bext_abi.constants import TRACE_FLAG_SAMPLED
 from bext_abi.values import checked_key, checked_value
+from bext_host.closing import close_at_exit
 from bext_host.extension import NATIVE, REFERENCE, EngineUnavailable, NativeUnavailable, load_extension, requested_engine
 from bext_host.limits import Limits
-from bext_host.logs import log_safely
 
 from .core import RecorderCore
 from .exporter import SpanExporter, SpansLost
@@ -290,12 +290,7 @@ class SpanRecorder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        try:
-            self.close()
-        except FlushError as failed:
-            if error is None:
-                raise
-            log_safely(logger, logging.ERROR, "flush failed: %s", failed)  # what is under way matters more
+        close_at_exit(self.close, error, logger)
 
 
 def _lost(spans: int, error: BaseException) -> tuple[int, int]:

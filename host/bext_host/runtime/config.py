@@ -9,6 +9,8 @@
     [plugins.shop.timeout]            seconds for a call, by hook
     [tracer]                          name, flush_seconds, sampler, sampler_arg
     [tracer.options]                  what the tracer's factory takes
+    [[tracer]]                        in their place: one of several tracers, each with a name, and options below it; what holds for
+                                      all (flush_seconds, sampler, sampler_arg) stands in the first
 
 Tables of other names belong to bext and are not looked at. The keys of a plugin that only bext's own runtime obeys (what it may fetch
 and store) may stand there; they are checked for their types and mean nothing here. Any other key is an error, so that none is
@@ -20,7 +22,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -28,7 +30,7 @@ from typing import Any, Final
 
 from bext_host.boundary import RemoteParents
 
-from .config_schema import schema
+from .config_schema import FOR_ALL_TRACERS, schema
 from .errors import ConfigError
 from .plugin_limits import LIMIT_RULES, PluginLimits
 
@@ -40,6 +42,8 @@ else:
 STDOUT_TRACER: Final = "tracer-stdout"
 DEFAULT_TRACER: Final = STDOUT_TRACER
 DEFAULT_FLUSH_SECONDS: Final = 5.0
+ONE_TRACER: Final = "tracer"
+"""The key of the only tracer's table; of several it is `tracer[0]` and so on."""
 
 _TOML_ERROR: Final = re.compile(r"(?P<what>.*) \(at (?P<where>line \d+, column \d+|end of document)\)", re.DOTALL)
 
@@ -63,17 +67,29 @@ class PluginConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TracerConfig:
-    """The site's tracer. Without a `sampler` the environment decides (see `bext_host.settings`)."""
+class NamedTracer:
+    """A tracer to be made: the name of one that is installed, and what its factory takes. `at` is the key of its table, for errors."""
 
     name: str = DEFAULT_TRACER
     options: Mapping[str, object] = field(default_factory=dict, hash=False)
-    flush_seconds: float = DEFAULT_FLUSH_SECONDS
-    sampler: str | None = None
-    sampler_arg: float | None = None
+    at: str = field(default=ONE_TRACER, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracerConfig:
+    """The site's tracer: one of `tracers`, or all of them, in the file's order. Without a `sampler` the environment decides.
+
+    `at` is the key of the table with what holds for all, for errors. The environment is that of `bext_host.settings`.
+    """
+
+    tracers: tuple[NamedTracer, ...] = (NamedTracer(),)
+    flush_seconds: float = DEFAULT_FLUSH_SECONDS
+    sampler: str | None = None
+    sampler_arg: float | None = None
+    at: str = field(default=ONE_TRACER, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +115,7 @@ def read_config(path: str | os.PathLike[str]) -> HostConfig:
     return HostConfig(
         path=Path(path),
         plugins=tuple(_plugin(name, table, folder) for name, table in data.get("plugins", {}).items()),
-        tracer=TracerConfig(**data.get("tracer", {})),
+        tracer=_tracer(data.get("tracer", {})),
     )
 
 
@@ -128,15 +144,27 @@ def _parsed(file: str, text: str) -> dict[str, Any]:
 
 
 def _ours(data: Mapping[str, object]) -> dict[str, object]:
-    return {key: data[key] for key in ("plugins", "tracer") if key in data}
+    return _picked(data, "plugins", "tracer")
+
+
+def _tracer(found: dict[str, Any] | Sequence[dict[str, Any]]) -> TracerConfig:
+    """The tracer of a table, or the tracers of an array of tables, of which the first has what holds for all."""
+    tables = {ONE_TRACER: found} if isinstance(found, dict) else {f"{ONE_TRACER}[{i}]": table for i, table in enumerate(found)}
+    tracers = tuple(NamedTracer(at=at, **_picked(table, "name", "options")) for at, table in tables.items())
+    at, first = next(iter(tables.items()))
+    return TracerConfig(tracers=tracers, at=at, **_picked(first, *FOR_ALL_TRACERS))
+
+
+def _picked(table: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: table[key] for key in keys if key in table}
 
 
 def _plugin(name: str, table: dict[str, Any], folder: Path) -> PluginConfig:
     limits = PluginLimits(
         fuel=table.get("fuel", {}),
         hook_timeout_seconds=table.get("timeout", {}),
-        **{key: table[key] for key in LIMIT_RULES if key in table},
+        **_picked(table, *LIMIT_RULES),
     )
-    plain = {key: table[key] for key in ("config", "instances", "priority", "version", "measure_host_time") if key in table}
+    plain = _picked(table, "config", "instances", "priority", "version", "measure_host_time")
     policy = RemoteParents(table.get("remote_parents", RemoteParents.LINK))
     return PluginConfig(name=name, path=folder / table["path"], limits=limits, remote_parents=policy, **plain)

@@ -45,15 +45,43 @@ PERMISSIONS: Final[dict[str, Rule]] = {
 
 ONLY_WASM: Final = Expected(f'"{WASM}", the only sandbox that runs here', lambda value: value == WASM)
 
-TRACER: Final = Table(
-    {
-        "name": STRING,
-        "flush_seconds": SECONDS,
-        "sampler": STRING,
-        "sampler_arg": RATIO,
-        "options": ANY_TABLE,
-    }
-)
+FOR_ALL_TRACERS: Final = ("flush_seconds", "sampler", "sampler_arg")
+"""What a site says once, whether it has one tracer or several."""
+
+_TRACER: Final[dict[str, Rule]] = {
+    "name": STRING,
+    "flush_seconds": SECONDS,
+    "sampler": STRING,
+    "sampler_arg": RATIO,
+    "options": ANY_TABLE,
+}
+_NAME: Final = {"name": "the name of a tracer"}
+
+
+@dataclass(frozen=True, slots=True)
+class InFirst:
+    """A key that stands in the first table of an array, whatever its value is here."""
+
+    array: str
+
+    def faults(self, value: object, at: str) -> Iterator[str]:
+        """One fault, always."""
+        yield f"{at}: holds for all, and so stands in the first, {self.array}[0]"
+
+
+class TracerTables:
+    """The table of the only tracer, or an array of tables, one for each of several, in which a name must be."""
+
+    def faults(self, value: object, at: str) -> Iterator[str]:
+        """Those of each table as they come."""
+        if not isinstance(value, list):
+            yield from Table(_TRACER).faults(value, at)
+            return
+        if not value:
+            yield f"{at}: expected a table, or an array of them, found an empty array"
+        further = _TRACER | dict.fromkeys(FOR_ALL_TRACERS, InFirst(at))
+        for index, table in enumerate(value):
+            yield from Table(further if index else _TRACER, _NAME).faults(table, f"{at}[{index}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +147,4 @@ def schema(folder: Path) -> Table:
         },
         required={"sandbox": f'"{WASM}"', "path": "the name of the plugin's .wasm file"},
     )
-    return Table({"plugins": TableOf(plugin), "tracer": TRACER})
+    return Table({"plugins": TableOf(plugin), "tracer": TracerTables()})

@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -13,9 +14,10 @@ from weakref import WeakSet
 
 from wasmtime import FuncType
 
-from bext_abi import BextTracerError, FlushError, SpanHandle, TracerPlugin
+from bext_abi import BextTracerError, SpanHandle, TracerPlugin
 from bext_host.boundary import RemoteParents, TracerBridge
 from bext_host.boundary.check import Bytes, ModuleRefused
+from bext_host.closing import close_at_exit
 from bext_host.escape import escape
 from bext_host.limits import Limits
 from bext_host.logs import log_safely
@@ -34,7 +36,7 @@ from .module_cache import ModuleCache
 from .plugin import Plugin, PluginHome, PluginSettings
 from .plugin_limits import PluginLimits
 from .plugin_stats import HostStats
-from .tracer_choice import tracer_of
+from .tracer_choice import close_tracer, discard, tracer_of
 
 logger = logging.getLogger("bext_host.runtime")
 
@@ -100,7 +102,11 @@ class PluginHost:
         ConfigError for a configuration that is wrong.
         """
         config = path if isinstance(path, HostConfig) else read_config(path)
-        host = cls(tracer_of(config), engine=engine, flush_seconds=config.tracer.flush_seconds)
+        with ExitStack() as undo:
+            tracer = tracer_of(config)
+            undo.callback(discard, tracer)
+            host = cls(tracer, engine=engine, flush_seconds=config.tracer.flush_seconds)
+            undo.pop_all()
         host._owns_tracer = True
         host.load_configured(config.plugins)
         return host
@@ -255,7 +261,7 @@ class PluginHost:
             self._flush()
         finally:
             if self._owns_tracer:
-                _close(self.tracer)
+                close_tracer(self.tracer)
 
     def _flush(self) -> None:
         self.tracer.flush()
@@ -308,12 +314,7 @@ class PluginHost:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        try:
-            self.close()
-        except FlushError as failed:
-            if error is None:
-                raise
-            log_safely(logger, logging.ERROR, "flush failed: %s", failed)  # what is under way matters more
+        close_at_exit(self.close, error, logger)
 
 
 def _reason(name: str, error: BextTracerError | OSError) -> str:
@@ -328,13 +329,6 @@ def _check_call(arguments: Iterable[HookArgument], parent: SpanHandle | None) ->
     CallContext.of(parent, None, "")
     for argument in arguments:
         encode_argument(argument)
-
-
-def _close(tracer: TracerPlugin) -> None:
-    """Close a tracer that the host made, where it can be closed."""
-    close = getattr(tracer, "close", None)
-    if callable(close):
-        close()
 
 
 def _at_exit() -> None:

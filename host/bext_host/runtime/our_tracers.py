@@ -10,9 +10,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal, TypeAlias
 
+from bext_abi import AttrValue
 from bext_host.exporters import FileExporter, StdoutExporter
 from bext_host.exporters.datadog import DatadogSettings, DatadogSpanExporter
 from bext_host.exporters.file import DEFAULT_BYTES, DEFAULT_FILES
+from bext_host.exporters.honeycomb import HoneycombSettings, HoneycombSpanExporter
 from bext_host.exporters.otlp import OtlpSpanExporter
 from bext_host.exporters.stdout import StdoutFormat
 from bext_host.recorder import SpanExporter
@@ -31,6 +33,11 @@ def from_extra(extra: str) -> Iterator[None]:
         raise ModuleNotFoundError(what, name=error.name) from error
 
 
+def _service(name: str | None) -> dict[str, AttrValue]:
+    """What the option `service_name` says of the resource, over what the environment says."""
+    return {} if name is None else {"service.name": name}
+
+
 def _datadog(
     *,
     agent_url: str | None = None,
@@ -46,11 +53,27 @@ def _datadog(
         return DatadogSpanExporter(settings, timeout_seconds=timeout_seconds)
 
 
-def _file(*, path: str, max_bytes: int = DEFAULT_BYTES, max_files: int = DEFAULT_FILES) -> SpanExporter:
+def _file(*, path: str, max_bytes: int = DEFAULT_BYTES, max_files: int = DEFAULT_FILES, service_name: str | None = None) -> SpanExporter:
     """Writes OTLP/JSON lines to a file, which is rotated by size."""
     if not isinstance(path, str) or not path:
         raise ValueError(f"path must be the name of a file, not {path!r}")
-    return FileExporter(path, max_bytes=max_bytes, max_files=max_files)
+    return FileExporter(path, max_bytes=max_bytes, max_files=max_files, resource=_service(service_name))
+
+
+def _honeycomb(
+    *,
+    api_key: str | None = None,
+    dataset: str | None = None,
+    region: Literal["us", "eu"] | None = None,
+    endpoint: str | None = None,
+    timeout_seconds: float = 10.0,
+    compression: Literal["gzip", "none"] = "gzip",
+    service_name: str | None = None,
+) -> SpanExporter:
+    """Sends spans to Honeycomb, as OTLP over HTTP. What is not given here, the HONEYCOMB_ variables say."""
+    settings = HoneycombSettings.of(api_key=api_key, dataset=dataset, region=region, endpoint=endpoint)
+    with from_extra("otlp"):
+        return HoneycombSpanExporter(settings, resource=_service(service_name), timeout_seconds=timeout_seconds, compression=compression)
 
 
 def _otlp(
@@ -67,7 +90,7 @@ def _otlp(
     """Sends spans to an OTLP receiver over HTTP, as protobuf. What is not given here, the OTEL_ variables say."""
     with from_extra("otlp"):
         return OtlpSpanExporter(
-            resource={} if service_name is None else {"service.name": service_name},
+            resource=_service(service_name),
             endpoint=endpoint,
             headers=headers,
             timeout_seconds=timeout_seconds,
@@ -86,6 +109,7 @@ def _stdout(*, format: StdoutFormat = "tree") -> SpanExporter:
 OURS: Final[dict[str, TracerFactory]] = {
     "tracer-datadog": _datadog,
     "tracer-file": _file,
+    "tracer-honeycomb": _honeycomb,
     "tracer-otlp": _otlp,
     "tracer-stdout": _stdout,
 }

@@ -19,6 +19,7 @@ from weakref import WeakSet
 
 from bext_abi import AttrValue, DropReason, FlushError, SpanEvent, SpanHandle, SpanStart, SpanStatus, TracerPlugin
 from bext_host.boundary.contained import STOPS_THE_PROGRAM, ContainedTracer, require_tracer
+from bext_host.closing import close_at_exit
 from bext_host.distinct import distinct
 from bext_host.limits import Limits
 from bext_host.logs import log_safely
@@ -318,12 +319,7 @@ class FanoutTracer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        try:
-            self.close()
-        except FlushError as failed:
-            if error is None:
-                raise
-            log_safely(logger, logging.ERROR, "flush failed: %s", failed)  # what is under way matters more
+        close_at_exit(self.close, error, logger)
 
 
 def _closing(tracer: TracerPlugin) -> Callable[..., object]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bext_host import FinishedSpan
 from bext_host.exporters import FileExporter
-from bext_host.exporters.otlp_json import DEFAULT_RESOURCE, request_to_line
+from bext_host.exporters.otlp_json import request_to_line
+from bext_host.exporters.resource import resource_attributes
 from host.exporters.otlp_messages import spans_of
 
 FOREVER = 600.0
@@ -18,7 +19,7 @@ def deadline(seconds: float = FOREVER) -> float:
 
 
 def line_of(*spans: FinishedSpan) -> str:
-    return request_to_line(spans, DEFAULT_RESOURCE)
+    return request_to_line(spans, resource_attributes())
 
 
 def export(exporter: FileExporter, *spans: FinishedSpan) -> None:

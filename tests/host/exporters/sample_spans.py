@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -49,6 +50,54 @@ def span(span_id: int, parent_id: int | None = None, name: str = "work", start: 
     if parent_id is not None:
         fields["parent"] = SpanHandle(fields["handle"].trace_id, parent_id)
     return FinishedSpan(**{**fields, **changes})
+
+
+# --- Every field, every type of a value, at the edges ---
+
+EVERY_VALUE: dict[str, Any] = {
+    "text": "grüße ☃ 𝄞",
+    "empty": "",
+    "yes": True,
+    "no": False,
+    "zero": 0,
+    "least": -(2**63),
+    "most": 2**63 - 1,
+    "beyond a double": 2**53 + 1,
+    "half": 0.5,
+    "whole": 1.0,
+    "nought": 0.0,
+    "minus nought": -0.0,
+    "tiny": 5e-324,
+    "huge": 1.7976931348623157e308,
+    "nan": math.nan,
+    "inf": math.inf,
+    "-inf": -math.inf,
+    "none": (),
+    "texts": ("", "b"),
+    "bools": (True, False),
+    "ints": (0, -1, 2**63 - 1),
+    "floats": (0.0, math.nan, math.inf, -math.inf, 1e16),
+}
+FULL = span(
+    0xF067AA0BA902B7,
+    1,
+    "load",
+    5,
+    25,
+    kind=SpanKind.CLIENT,
+    parent_is_remote=True,
+    trace_state="vendor=1",
+    attributes=EVERY_VALUE,
+    events=(SpanEvent("e", EVERY_VALUE, START + 6, 3), SpanEvent("", {}, START + 7)),
+    links=(SpanLink(SpanHandle(OTHER_TRACE, 7), EVERY_VALUE, "a=b", 4), SpanLink(SpanHandle(1, 2**64 - 1))),
+    status=SpanStatus(StatusCode.ERROR, "no"),
+    dropped_attributes_count=1,
+    dropped_events_count=2,
+    dropped_links_count=2**32 - 1,
+    scope_name="shop",
+    scope_version="1.2",
+)
+"""A span in which nothing has its default."""
 
 
 def span_that_says(text: str) -> list[FinishedSpan]:

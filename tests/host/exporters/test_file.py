@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bext_host.exporters import FileExporter, SpanExporter
+from bext_host.exporters.resource import resource_attributes
 from host.exporters.finished_files import deadline, export, ids, line_of, lines, numbered
 from host.exporters.otlp_messages import read, request_of
 from host.exporters.sample_spans import a_request, span
@@ -30,13 +31,20 @@ def test_each_batch_is_a_line_that_is_a_whole_request(path):
     export(exporter)
     export(exporter, span(9))
     exporter.shutdown(deadline())
-    assert [read(line) for line in lines(path)] == [request_of(batch, {"service.name": "shop"}) for batch in (a_request(), [span(9)])]
+    resource = resource_attributes(attributes={"service.name": "shop"})
+    assert [read(line) for line in lines(path)] == [request_of(batch, resource) for batch in (a_request(), [span(9)])]
     assert path.read_bytes().isascii()
 
 
-def test_without_a_resource_the_service_is_unknown(path):
+def test_the_resource_is_the_environments_where_none_is_given(path, monkeypatch, caplog):
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=low,host.name=a%2Cb")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
     export(FileExporter(path), span(1))
-    assert read(path.read_text()) == request_of([span(1)], {"service.name": "unknown_service:bext-tracer"})
+    assert '{"key":"host.name","value":{"stringValue":"a,b"}}' in path.read_text()
+    assert read(path.read_text()) == request_of([span(1)], resource_attributes("shop"))
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "bad")
+    export(FileExporter(path), span(2))
+    assert "OTEL_RESOURCE_ATTRIBUTES is discarded: item 1 is not key=value" in caplog.text
 
 
 def test_what_is_there_stays(path):

@@ -72,6 +72,10 @@ def test_a_wrong_value_names_its_variable(monkeypatch, prefix, setting, value, w
     assert "secret" not in str(caught.value)
 
 
+def test_a_headers_value_is_in_no_repr():
+    assert "s3cret" not in repr(otlp_config(headers={"authorization": "Bearer s3cret"}))
+
+
 def test_the_resource_has_a_name_whatever_happens():
     found = resource_attributes()
     assert str(found["service.name"]).startswith("unknown_service:python")

@@ -203,3 +203,9 @@ def test_only_what_was_lost_counts_as_lost(engine):
             recorder.close(10.0)
     assert recorder.stats.exported == {"otlp": 3}
     assert (recorder.stats.dropped["export_failed"], recorder.stats.dropped["unencodable"]) == (1, 1)
+
+
+def test_a_headers_value_that_a_receiver_repeats_is_not_shown():
+    with Receiver(answer(403, b"Bearer s3cret-token may not, s3cret-token")) as receiver:
+        lost = export(receiver, named("a"), headers={"authorization": "Bearer s3cret-token", "x": "may"})
+    assert "403 Forbidden: Bearer *** may not, ***, after 1 attempt" in str(lost)

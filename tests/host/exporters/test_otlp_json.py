@@ -11,56 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bext_abi import SpanEvent, SpanHandle, SpanKind, SpanLink, SpanStatus, StatusCode
-from bext_host.exporters.otlp_json import DEFAULT_RESOURCE, request_to_line
+from bext_abi import SpanKind, SpanStatus, StatusCode
+from bext_host.exporters.otlp_json import request_to_line
 from host.exporters.otlp_messages import as_json, read, request_of, strict
-from host.exporters.sample_spans import HOSTILE, OTHER_TRACE, START, a_request, span, span_that_says
+from host.exporters.sample_spans import FULL, HOSTILE, START, a_request, span, span_that_says
 from support.processes import environment
 
 RESOURCE = {"service.name": "shop", "process.pid": 77, "tags": ("a", "b")}
-EVERY_VALUE: dict[str, Any] = {
-    "text": "grüße ☃ 𝄞",
-    "empty": "",
-    "yes": True,
-    "no": False,
-    "zero": 0,
-    "least": -(2**63),
-    "most": 2**63 - 1,
-    "beyond a double": 2**53 + 1,
-    "half": 0.5,
-    "whole": 1.0,
-    "nought": 0.0,
-    "minus nought": -0.0,
-    "tiny": 5e-324,
-    "huge": 1.7976931348623157e308,
-    "nan": math.nan,
-    "inf": math.inf,
-    "-inf": -math.inf,
-    "none": (),
-    "texts": ("", "b"),
-    "bools": (True, False),
-    "ints": (0, -1, 2**63 - 1),
-    "floats": (0.0, math.nan, math.inf, -math.inf, 1e16),
-}
-FULL = span(
-    0xF067AA0BA902B7,
-    1,
-    "load",
-    5,
-    25,
-    kind=SpanKind.CLIENT,
-    parent_is_remote=True,
-    trace_state="vendor=1",
-    attributes=EVERY_VALUE,
-    events=(SpanEvent("e", EVERY_VALUE, START + 6, 3), SpanEvent("", {}, START + 7)),
-    links=(SpanLink(SpanHandle(OTHER_TRACE, 7), EVERY_VALUE, "a=b", 4), SpanLink(SpanHandle(1, 2**64 - 1))),
-    status=SpanStatus(StatusCode.ERROR, "no"),
-    dropped_attributes_count=1,
-    dropped_events_count=2,
-    dropped_links_count=2**32 - 1,
-    scope_name="shop",
-    scope_version="1.2",
-)
 
 
 def only_span(line: str) -> Any:
@@ -162,10 +119,6 @@ def test_any_text_in_any_place_is_one_line_that_protobuf_reads(text):
     assert line.isascii()
     assert line.count("\n") == 1
     assert read(line) == request_of(span_that_says(clean), {})
-
-
-def test_the_default_resource_is_an_unknown_service():
-    assert dict(DEFAULT_RESOURCE) == {"service.name": "unknown_service:bext-tracer"}
 
 
 def test_no_opentelemetry_package_is_imported_for_it():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bext_abi import BextTracerError
 from bext_host import ConfigError, RemoteParents
-from bext_host.runtime.config import HostConfig, PluginConfig, TracerConfig, read_config
+from bext_host.runtime.config import HostConfig, NamedTracer, PluginConfig, TracerConfig, read_config
 from bext_host.runtime.plugin_limits import PluginLimits
 
 FULL = """
@@ -123,7 +123,12 @@ def test_everything_that_a_file_says(folder):
             ),
             PluginConfig(name="second plugin", path=folder / "plugins" / "second.wasm", config="as it is"),
         ),
-        tracer=TracerConfig(name="tracer-stdout", options={"format": "json"}, flush_seconds=0.5, sampler="traceidratio", sampler_arg=0.1),
+        tracer=TracerConfig(
+            tracers=(NamedTracer(name="tracer-stdout", options={"format": "json"}),),
+            flush_seconds=0.5,
+            sampler="traceidratio",
+            sampler_arg=0.1,
+        ),
     )
 
 
@@ -139,7 +144,9 @@ def test_a_plugin_of_two_lines_has_the_defaults():
 def test_a_file_without_a_word_about_us_has_no_plugins_and_prints_traces(text):
     config = read(text)
     assert config.plugins == ()
-    assert config.tracer == TracerConfig(name="tracer-stdout", options={}, flush_seconds=5.0, sampler=None, sampler_arg=None)
+    assert config.tracer == TracerConfig(
+        tracers=(NamedTracer(name="tracer-stdout", options={}),), flush_seconds=5.0, sampler=None, sampler_arg=None
+    )
 
 
 def test_a_plugins_path_is_relative_to_the_file_and_not_to_the_process(folder, monkeypatch):
@@ -166,9 +173,9 @@ def test_an_absolute_path_is_taken_as_it_is(folder, tmp_path_factory):
 def test_what_was_read_does_not_change():
     config = read(FULL)
     with pytest.raises(AttributeError):
-        config.tracer.name = "x"  # type: ignore[misc]
+        config.tracer.sampler = "x"  # type: ignore[misc]
     with pytest.raises(TypeError):
-        config.tracer.options["x"] = 1  # type: ignore[index]
+        config.tracer.tracers[0].options["x"] = 1  # type: ignore[index]
 
 
 # --- What is wrong ---
@@ -201,6 +208,21 @@ def test_what_was_read_does_not_change():
         (
             PLUGIN + "permissions.allowed_url = []",
             f'plugins.shop.permissions.allowed_url: unknown key, did you mean "allowed_urls"? {PERMISSIONS_KNOWN}',
+        ),
+        # several tracers
+        ("tracer = []", "tracer: expected a table, or an array of them, found an empty array"),
+        ("tracer = ['tracer-stdout']", 'tracer[0]: expected a table, found "tracer-stdout"'),
+        ("[[tracer]]\nname = 'a'\n[[tracer]]\nname = 5", "tracer[1].name: expected a string, found 5"),
+        ("[[tracer]]\nname = 'a'\n[[tracer]]", "tracer[1].name: missing, expected the name of a tracer"),
+        ("[[tracer]]\nsampler = 'always_on'", "tracer[0].name: missing, expected the name of a tracer"),
+        ("[[tracer]]\nname = 'a'\n[[tracer]]\nname = 'b'\noptions = 1", "tracer[1].options: expected a table, found 1"),
+        (
+            "[[tracer]]\nname = 'a'\n[[tracer]]\nname = 'b'\nsampler = 5",
+            "tracer[1].sampler: holds for all, and so stands in the first, tracer[0]",
+        ),
+        (
+            "[[tracer]]\nname = 'a'\n[[tracer]]\nname = 'b'\noption.x = 5",
+            'tracer[1].option: unknown key, did you mean "options"? known: name, flush_seconds, sampler, sampler_arg, options',
         ),
         (
             "[tracer]\nflush_second = 5",

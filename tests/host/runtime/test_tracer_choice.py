@@ -12,14 +12,14 @@ from bext_abi import SpanStart, TracerPlugin
 from bext_host import ConfigError, SpanRecorder
 from bext_host.recorder import ALWAYS_OFF, ALWAYS_ON, TraceIdRatio
 from bext_host.recorder.sampler import sampler_named
-from bext_host.runtime.config import HostConfig, TracerConfig, read_config
+from bext_host.runtime.config import HostConfig, NamedTracer, TracerConfig, read_config
 from bext_host.runtime.our_tracers import OURS, from_extra
 from bext_host.runtime.tracer_choice import tracer_of
 from bext_host.settings import SAMPLER_VARIABLE
 from bext_host.testing import RecordingTracer
 from support.tracer_packages import MODULE, TracerPackages
 
-KNOWN = "known: tracer-datadog, tracer-file, tracer-otlp, tracer-stdout"
+KNOWN = "known: tracer-datadog, tracer-file, tracer-honeycomb, tracer-otlp, tracer-stdout"
 SAMPLERS = "always_on, parentbased_always_on, always_off, parentbased_always_off, traceidratio, parentbased_traceidratio"
 
 
@@ -31,7 +31,8 @@ def package(tmp_path, monkeypatch):
 
 
 def config(**tracer: object) -> HostConfig:
-    return HostConfig(path=Path("bext.config.toml"), tracer=TracerConfig(**tracer))  # type: ignore[arg-type]
+    named = NamedTracer(**{key: tracer.pop(key) for key in ("name", "options") if key in tracer})  # type: ignore[arg-type]
+    return HostConfig(path=Path("bext.config.toml"), tracer=TracerConfig(tracers=(named,), **tracer))  # type: ignore[arg-type]
 
 
 def refusal(**tracer: object) -> str:
@@ -100,7 +101,7 @@ def test_a_file_chooses_the_tracer(tmp_path, capsys):
             {"name": "tracer-sdtout"},
             'tracer.name: unknown tracer "tracer-sdtout", did you mean "tracer-stdout"? ' + KNOWN,
         ),
-        ({"name": "\x1b\n"}, 'tracer.name: unknown tracer "\\u001b\\n"; known: tracer-datadog, tracer-file, tracer-otlp, tracer-stdout'),
+        ({"name": "\x1b\n"}, 'tracer.name: unknown tracer "\\u001b\\n"; ' + KNOWN),
         ({"options": {"formt": "json"}}, 'tracer.options.formt: unknown option, did you mean "format"? known: format'),
         ({"name": "tracer-file"}, 'tracer.options.path: missing, "tracer-file" needs it'),
         ({"name": "tracer-file", "options": {"path": 5}}, "tracer.options: path must be the name of a file, not 5"),
@@ -198,7 +199,7 @@ def test_no_package_takes_the_place_of_ours(package, capsys):
 def test_packages_are_known_by_name(package):
     package("acme-traces", {"tracer-acme": f"{MODULE}:memory"})
     message = refusal(name="tracer-acne")
-    known = "tracer-acme, tracer-datadog, tracer-file, tracer-otlp, tracer-stdout"
+    known = "tracer-acme, tracer-datadog, tracer-file, tracer-honeycomb, tracer-otlp, tracer-stdout"
     assert message == f'tracer.name: unknown tracer "tracer-acne", did you mean "tracer-acme"? known: {known}'
 
 

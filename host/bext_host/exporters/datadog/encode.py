@@ -64,7 +64,7 @@ def _span(span: FinishedSpan, settings: DatadogSettings) -> dict[str, Any]:
         "name": operation,
         "resource": span.name or operation,  # the agent takes no empty one
         "type": span_type(span.kind, span.attributes),
-        "trace_id": span.handle.trace_id & _LOWER_HALF,
+        "trace_id": _short_trace_id(span.handle.trace_id),
         "span_id": span.handle.span_id,
         "parent_id": 0 if span.parent is None else span.parent.span_id,
         "start": span.start_time_unix_nanos,
@@ -73,6 +73,14 @@ def _span(span: FinishedSpan, settings: DatadogSettings) -> dict[str, Any]:
         "meta": meta,
         "metrics": metrics,
     }
+
+
+def _short_trace_id(trace_id: int) -> int:
+    """The lower half of an id, or the upper one where the lower is 0: a remote parent's may be, and an agent drops a trace whose id is 0.
+
+    Every process that sends spans of the trace through here chooses the same; `otel.trace_id` has the whole id in any case.
+    """
+    return trace_id & _LOWER_HALF or trace_id >> 64
 
 
 def _tags(span: FinishedSpan, settings: DatadogSettings) -> tuple[dict[str, str], dict[str, float]]:

@@ -29,10 +29,13 @@ class OtlpConfig:
     """`endpoint` is the whole URL of requests; `compression` is "gzip" or "none"."""
 
     endpoint: str = DEFAULT_ENDPOINT
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # keys are among them
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     compression: str = "none"
     tls: TlsFiles = field(default_factory=TlsFiles)
+
+    def __post_init__(self) -> None:
+        _checked_compression(self.compression, "compression")
 
 
 def otlp_config(
@@ -72,11 +75,11 @@ def _endpoint_of_environment() -> str:
     if value is None:
         return DEFAULT_ENDPOINT
     checked = _checked_endpoint(value, variable)
-    return checked if variable.startswith(settings.OTLP_TRACES_PREFIX) else _below(checked)
+    return checked if variable.startswith(settings.OTLP_TRACES_PREFIX) else traces_url(checked)
 
 
-def _below(base: str) -> str:
-    """The URL for traces below the one for all signals."""
+def traces_url(base: str) -> str:
+    """The URL for traces below the one for all signals, which is one that can be read."""
     parts = urlsplit(base)
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{_TRACES_PATH}"))
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bext_abi import AttrValue
+from bext_host.exporters.guarded_keys import GuardedKeys
 from bext_host.recorder.native_batch import NativeSpans
 from bext_host.recorder.span import FinishedSpan
 
@@ -40,9 +41,10 @@ def encode_request(batch: Sequence[FinishedSpan], resource: Mapping[str, AttrVal
     return encode_range(batch, 0, len(batch), encode_resource(resource)).data
 
 
-def encode_range(batch: Sequence[FinishedSpan], start: int, stop: int, resource: bytes) -> Encoded:
+def encode_range(batch: Sequence[FinishedSpan], start: int, stop: int, resource: bytes, guarded: GuardedKeys | None = None) -> Encoded:
     """The request of spans `start` to `stop` - 1, which are indices of the batch as `range` has them; `resource`: see `encode_resource`.
 
+    Attributes of spans, events and links whose keys are `guarded` come under a name that commands nothing; the resource is the site's.
     Raises OverflowError where it would have more than protobuf's 2 GiB, MemoryError, and ModuleNotFoundError where the spans are Python's
     and `opentelemetry-proto` is not installed.
     """
@@ -51,8 +53,8 @@ def encode_range(batch: Sequence[FinishedSpan], start: int, stop: int, resource:
     if isinstance(batch, NativeSpans):
         from .native import encode_native  # noqa: PLC0415  # there is no such module without the extension
 
-        return _encoded(encode_native(batch, start, stop, resource), start, stop)
-    return _encoded(encode_reference(batch[start:stop], resource), start, stop)
+        return _encoded(encode_native(batch, start, stop, resource, guarded), start, stop)
+    return _encoded(encode_reference(batch[start:stop], resource, guarded), start, stop)
 
 
 def _encoded(written: tuple[bytes, int], start: int, stop: int) -> Encoded:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from bext_abi import AttrValue, SpanEvent, SpanLink
+from bext_host.exporters.guarded_keys import GuardedKeys
 from bext_host.recorder.span import FinishedSpan
 
 SAMPLED: Final = 0x1
@@ -18,6 +19,11 @@ HAS_IS_REMOTE: Final = 0x100
 IS_REMOTE: Final = 0x200
 
 _U32: Final = 2**32 - 1
+
+_UNGUARDED: Final = GuardedKeys(frozenset())
+
+
+NameOf: TypeAlias = Callable[[str], str]
 
 
 @cache
@@ -42,8 +48,9 @@ def messages() -> Any:
     )
 
 
-def encode_reference(spans: Iterable[FinishedSpan], resource: bytes) -> tuple[bytes, int]:
+def encode_reference(spans: Iterable[FinishedSpan], resource: bytes, guarded: GuardedKeys | None = None) -> tuple[bytes, int]:
     """The request of these spans, and how many of them could not be encoded."""
+    name_of = (guarded or _UNGUARDED).harmless
     of = messages()
     resource_spans = of.ResourceSpans()
     resource_spans.resource.ParseFromString(resource)
@@ -51,7 +58,7 @@ def encode_reference(spans: Iterable[FinishedSpan], resource: bytes) -> tuple[by
     scopes: dict[tuple[str, str], Any] = {}
     for span in spans:
         try:
-            encoded = span_message(span)
+            encoded = span_message(span, name_of)
             scope = (span.scope_name, span.scope_version)
             if scope not in scopes:
                 scopes[scope] = _scope_spans(of, *scope)
@@ -73,8 +80,8 @@ def _scope_spans(of: Any, name: str, version: str) -> Any:
     return scope_spans
 
 
-def span_message(span: FinishedSpan) -> Any:
-    """OTLP's Span. A status that was never set is left out."""
+def span_message(span: FinishedSpan, name_of: NameOf) -> Any:
+    """OTLP's Span, its attributes under the names that `name_of` gives their keys. A status that was never set is left out."""
     of = messages()
     message = of.Span(
         trace_id=_trace_id(span.handle.trace_id),
@@ -85,11 +92,11 @@ def span_message(span: FinishedSpan) -> Any:
         kind=span.kind + 1,  # OTLP's 0 is "unspecified"
         start_time_unix_nano=span.start_time_unix_nanos,
         end_time_unix_nano=span.end_time_unix_nanos,
-        attributes=_attributes(of, span.attributes),
+        attributes=_attributes(of, span.attributes, name_of),
         dropped_attributes_count=_count(span.dropped_attributes_count),
-        events=[_event(of, event) for event in span.events],
+        events=[_event(of, event, name_of) for event in span.events],
         dropped_events_count=_count(span.dropped_events_count),
-        links=[_link(of, link) for link in span.links],
+        links=[_link(of, link, name_of) for link in span.links],
         dropped_links_count=_count(span.dropped_links_count),
         flags=SAMPLED | HAS_IS_REMOTE | (IS_REMOTE if span.parent_is_remote else 0),
     )
@@ -98,22 +105,22 @@ def span_message(span: FinishedSpan) -> Any:
     return message
 
 
-def _event(of: Any, event: SpanEvent) -> Any:
+def _event(of: Any, event: SpanEvent, name_of: NameOf) -> Any:
     return of.Span.Event(
         time_unix_nano=event.time_unix_nanos,
         name=event.name,
-        attributes=_attributes(of, event.attributes),
+        attributes=_attributes(of, event.attributes, name_of),
         dropped_attributes_count=_count(event.dropped_attributes_count),
     )
 
 
-def _link(of: Any, link: SpanLink) -> Any:
+def _link(of: Any, link: SpanLink, name_of: NameOf) -> Any:
     """Only the host's links to a remote parent have a trace state; of the others nobody knows whether they are remote."""
     return of.Span.Link(
         trace_id=_trace_id(link.handle.trace_id),
         span_id=_span_id(link.handle.span_id),
         trace_state=link.trace_state,
-        attributes=_attributes(of, link.attributes),
+        attributes=_attributes(of, link.attributes, name_of),
         dropped_attributes_count=_count(link.dropped_attributes_count),
         flags=HAS_IS_REMOTE | IS_REMOTE if link.trace_state else 0,
     )
@@ -131,8 +138,8 @@ def _count(count: int) -> int:
     return min(count, _U32)
 
 
-def _attributes(of: Any, attributes: Mapping[str, AttrValue]) -> list[Any]:
-    return [of.KeyValue(key=key, value=_any_value(of, value)) for key, value in attributes.items()]
+def _attributes(of: Any, attributes: Mapping[str, AttrValue], name_of: NameOf = _UNGUARDED.harmless) -> list[Any]:
+    return [of.KeyValue(key=name_of(key), value=_any_value(of, value)) for key, value in attributes.items()]
 
 
 def _any_value(of: Any, value: AttrValue) -> Any:

@@ -76,6 +76,11 @@ def test_a_short_trace_id_has_sixteen_zeros_above_it():
     assert encoded(trace_id=7)["meta"]["_dd.p.tid"] == "0" * 16
 
 
+def test_a_trace_id_is_never_0_though_its_lower_half_is():
+    one = encoded(trace_id=0xABC << 64)
+    assert (one["trace_id"], one["meta"]["_dd.p.tid"], one["meta"]["otel.trace_id"]) == (0xABC, f"{0xABC:016x}", f"{0xABC:016x}" + "0" * 16)
+
+
 def test_a_batch_is_grouped_by_whole_trace_ids():
     found = chunks(span(1), span(2, trace_id=OTHER_TRACE), span(3, 1))
     assert [[one["span_id"] for one in chunk] for chunk in found] == [[1, 3], [2]]
