@@ -16,7 +16,6 @@ HOOK = "on_request_complete"
 LANGUAGES = ("c", "cpp", "rust", "go", "zig", "assemblyscript")
 NOT_YET = frozenset(
     {
-        "zig",
         "assemblyscript",
     }
 )
