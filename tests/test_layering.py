@@ -64,7 +64,13 @@ MAY_IMPORT = {
 
 THIRD_PARTIES = {
     "wasmtime": {"bext_host.bench", "bext_host.boundary", "bext_host.runtime"},
-    "msgpack": {"bext_abi.codec", "bext_host.bench", "bext_host.exporters.datadog.encode", "bext_host.recorder.native_batch"},
+    "msgpack": {
+        "bext_abi.codec",
+        "bext_host.bench",
+        "bext_host.exporters.datadog.encode",
+        "bext_host.exporters.datadog.parts",
+        "bext_host.recorder.native_batch",
+    },
     "rich": {"bext_host.cli", "bext_host.exporters"},
     "_cffi_backend": {"bext_host.boundary.define", "bext_host.runtime.epoch"},
     "cffi": {"bext_host.boundary"},

@@ -29,7 +29,9 @@ SOURCES: Final = {
     "c": ("*.c", "hostile/*.c", "conformance/c/*.c"),
     "cpp": ("conformance/cpp/*.cpp",),
     "go": ("*/main.go", "conformance/go/scenarios.go"),
+    "rust": ("conformance/rust/*.rs",),
     "wat": ("*.wat", "hostile/*.wat"),
+    "zig": ("conformance/zig/*.zig",),
 }
 """Where each language's sources lie; compilers/LANGUAGE.py builds them. In Go a fixture is the package of the file."""
 

@@ -252,9 +252,11 @@ def test_a_dead_receiver_costs_a_file_and_a_person_nothing(module, tmp_path):
     result = run_command("run", module, "--hook", "on_reload", "--repeat", "2", *dead, *alive)
     assert (result.returncode, result.stdout.count("trace ")) == (1, 2)
     assert len((tmp_path / "traces.jsonl").read_text().splitlines()) == 2
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("bext-tracer: otlp: ")
-    assert "cannot connect" in line
+    waiting, lost = result.stderr.splitlines()
+    assert waiting.startswith("bext-tracer: otlp: SpansWaiting: 1 span waits ")
+    assert lost.startswith("bext-tracer: otlp: SpansLost: 2 spans lost: ")
+    assert "cannot connect" in waiting
+    assert "cannot connect" in lost
 
 
 @pytest.mark.usefixtures("package")

@@ -47,7 +47,7 @@ def close(connection: socket.socket) -> bool:
 class Receiver:
     """`acts` are used up one per request, the last for all further ones. `by_body` decides by the body instead."""
 
-    def __init__(self, *acts: Act, by_body: Callable[[bytes], Act] | None = None, context=None) -> None:
+    def __init__(self, *acts: Act, by_body: Callable[[bytes], Act] | None = None, context=None, port: int = 0) -> None:
         self._acts = list(acts) or [answer(200)]
         self._by_body = by_body
         self._context = context
@@ -56,7 +56,7 @@ class Receiver:
         self.stopping = threading.Event()
         self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/v1/traces"
         self._start(self._accept)

@@ -12,6 +12,7 @@ from bext_abi import FlushError
 from bext_host.boundary import EngineUnavailable, ModuleRefused
 from bext_host.escape import escape
 from bext_host.exporters.tree_surface import Surface
+from bext_host.recorder import SpansWaiting
 from bext_host.runtime import ConfigError, Plugin, PluginError, PluginHost
 from bext_host.runtime.config import HostConfig
 from bext_host.runtime.hooks import HookArgument
@@ -111,11 +112,15 @@ class Session:
                 return
 
     def _flush(self, host: PluginHost) -> None:
-        """Hand over the spans. Raises FlushError where no tracer took them, or nobody reads the output any more: the run ends then."""
+        """Hand over the spans. Raises FlushError where no tracer took them, or nobody reads the output any more: the run ends then.
+
+        Spans that wait are no reason to end it: they may still be taken.
+        """
         try:
             host.tracer.flush()
         except FlushError as error:
-            if len(error.failures) >= self._tracers or not self._flush_failures.tell(error):
+            lost = [text for text in error.failures.values() if not text.startswith(SpansWaiting.__name__)]
+            if len(lost) >= self._tracers or not self._flush_failures.tell(error):
                 raise
 
     def _ends_well(self, call: _Call) -> bool:

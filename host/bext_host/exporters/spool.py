@@ -22,7 +22,7 @@ import time
 import weakref
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,8 @@ _CHECKED: Final = struct.Struct(">IQ")
 
 _SUFFIX: Final = ".batch"
 _UNFINISHED: Final = ".part"
+_PART: Final = "-"
+"""Between a body's name and the number of a part of it: before the dot in the order of names, so that parts come before their whole."""
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -54,11 +56,22 @@ class SpoolFull(BextTracerError, OSError):
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """A body that waits: how many spans it carries, and where it lies."""
+    """A body that waits: how many spans it carries, where it lies, and whether this process put it there, or one before it."""
 
     body: bytes
     spans: int
     path: Path
+    is_own: bool
+
+    @property
+    def key(self) -> Path:
+        """What tells it from others."""
+        return self.path
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it came into the place of a larger one."""
+        return _PART in self.path.name
 
 
 class Spool:
@@ -92,9 +105,27 @@ class Spool:
     @property
     def spans(self) -> int:
         """How many spans wait."""
-        return sum(entry.spans for folder in self._folders for entry in folder.entries)
+        return sum(folder.spans for folder in self._folders)
 
-    def put(self, body: bytes, spans: int) -> None:
+    @property
+    def bodies(self) -> int:
+        """How many bodies wait."""
+        return sum(len(folder.entries) for folder in self._folders)
+
+    @property
+    def own_spans(self) -> int:
+        """How many of these this process put there."""
+        return 0 if self._own is None else self._own.spans
+
+    def check(self) -> None:
+        """Find out whether there can be such a directory, and make nothing. Raises FolderRefused or OSError where there cannot."""
+        with suppress(FileNotFoundError), private_folder(self._directory, make=False):
+            return
+        above = next(path for path in self._directory.parents if path.exists())
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(above))
+
+    def put(self, body: bytes, spans: int) -> Spooled:
         """Keep a body behind all that wait. Raises SpoolFull where it does not fit."""
         self._look()
         size = _HEADER.size + len(body)
@@ -104,7 +135,7 @@ class Spool:
             with self._locked() as directory:
                 self._own = _Folder.make(self._directory, directory)
             self._folders.append(self._own)
-        self._own.put(body, spans)
+        return Spooled(body, spans, self._own.path / self._own.put(body, spans), is_own=True)
 
     def oldest(self) -> Spooled | None:
         """The body that waits longest, still there until `remove`; None where none waits."""
@@ -113,16 +144,29 @@ class Spool:
             while folder.entries:
                 entry = folder.entries[0]
                 try:
-                    return folder.read(entry)
+                    return folder.read(entry, is_own=folder is self._own)
                 except _Damaged as damage:
                     self.damaged += 1
                     log_safely(logger, logging.WARNING, "%s is removed: %s", str(folder.path / entry.name), str(damage))
                     folder.remove(entry.name)
         return None
 
+    def replace(self, oldest: Spooled, parts: Sequence[tuple[bytes, int]]) -> list[Spooled]:
+        """Put parts of a body, with so many spans each, in the place of the one that waits longest, whatever the bound.
+
+        A crash in the middle leaves the whole besides its parts, so that nothing is lost.
+        """
+        folder = self._folder_of(oldest)
+        names = folder.put_before(oldest.path.name, parts)
+        folder.remove(oldest.path.name)
+        return [Spooled(body, spans, folder.path / name, oldest.is_own) for name, (body, spans) in zip(names, parts, strict=True)]
+
+    def _folder_of(self, spooled: Spooled) -> _Folder:
+        return next(folder for folder in self._folders if folder.path == spooled.path.parent)
+
     def remove(self, spooled: Spooled) -> None:
         """Take out a body that has been sent, or never will be."""
-        folder = next(folder for folder in self._folders if folder.path == spooled.path.parent)
+        folder = self._folder_of(spooled)
         folder.remove(spooled.path.name)
         if not folder.entries and folder is not self._own:
             self._folders.remove(folder)
@@ -181,6 +225,7 @@ class _Folder:
         self.path = path
         self.entries: deque[_Entry] = deque()
         self.size_bytes = 0
+        self.spans = 0
         self.damaged = 0
         self._descriptor = descriptor
         self._last = 0
@@ -197,7 +242,10 @@ class _Folder:
     @classmethod
     def take_over(cls, path: Path) -> _Folder | None:
         """A folder whose process has ended. None where it lives, or where there is nothing of ours in it."""
-        opened = os.open(path, _READ | os.O_DIRECTORY)
+        try:
+            opened = os.open(path, _READ | os.O_DIRECTORY)
+        except FileNotFoundError:  # its process has just emptied it
+            return None
         if foreign(os.fstat(opened)) is not None:
             os.close(opened)
             return None
@@ -225,13 +273,37 @@ class _Folder:
         with os.fdopen(os.open(name, _READ, dir_fd=self._descriptor), "rb") as file:
             size, header = os.fstat(file.fileno()).st_size, file.read(_HEADER.size)
         spans = _HEADER.unpack(header)[2] if len(header) == _HEADER.size else 0
-        self.entries.append(_Entry(name, size, spans))
-        self.size_bytes += size
+        self._add(_Entry(name, size, spans))
 
-    def put(self, body: bytes, spans: int) -> None:
-        """Write a body so that it is there whole or not at all."""
+    def _add(self, entry: _Entry, *, first: bool = False) -> None:
+        self.entries.appendleft(entry) if first else self.entries.append(entry)
+        self.size_bytes += entry.size
+        self.spans += entry.spans
+
+    def put(self, body: bytes, spans: int) -> str:
+        """Write a body; the name of its file."""
         self._last += 1
         name = f"{self._last:08d}{_SUFFIX}"
+        self._add(self._write(name, body, spans))
+        return name
+
+    def put_before(self, name: str, parts: Sequence[tuple[bytes, int]]) -> list[str]:
+        """Write parts of the first body, which has this name, before it; their names."""
+        stem = name.removesuffix(_SUFFIX)
+        written: list[_Entry] = []
+        try:
+            for number, (body, spans) in enumerate(parts):
+                written.append(self._write(f"{stem}{_PART}{number}{_SUFFIX}", body, spans))
+        except BaseException:
+            for entry in written:
+                self._unlink(entry.name)
+            raise
+        for entry in reversed(written):
+            self._add(entry, first=True)
+        return [entry.name for entry in written]
+
+    def _write(self, name: str, body: bytes, spans: int) -> _Entry:
+        """Write a body so that it is there whole or not at all."""
         unfinished = name + _UNFINISHED
         checked = _CHECKED.pack(spans, len(body))
         header = _HEADER.pack(_MAGIC, zlib.crc32(body, zlib.crc32(checked)), spans, len(body))
@@ -244,32 +316,39 @@ class _Folder:
             os.rename(unfinished, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
             os.fsync(self._descriptor)
         except BaseException:
-            with suppress(OSError):
-                os.unlink(unfinished, dir_fd=self._descriptor)
+            self._unlink(unfinished)
             raise
-        self.entries.append(_Entry(name, len(header) + len(body), spans))
-        self.size_bytes += len(header) + len(body)
+        return _Entry(name, len(header) + len(body), spans)
 
-    def read(self, entry: _Entry) -> Spooled:
+    def _unlink(self, name: str) -> None:
+        with suppress(OSError):
+            os.unlink(name, dir_fd=self._descriptor)
+
+    def read(self, entry: _Entry, *, is_own: bool) -> Spooled:
         """The body of an entry. Raises _Damaged."""
         try:
             with os.fdopen(os.open(entry.name, _READ, dir_fd=self._descriptor), "rb") as file:
                 data = file.read(entry.size + 1)
         except FileNotFoundError:
             raise _Damaged("somebody removed it") from None
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise _Damaged(f"it cannot be read ({os.strerror(errno.EIO)})") from None
         if len(data) != entry.size or len(data) < _HEADER.size:
             raise _Damaged(f"it has {len(data)} bytes where {entry.size} were written")
         magic, checksum, spans, length = _HEADER.unpack_from(data)
         body = data[_HEADER.size :]
         if magic != _MAGIC or length != len(body) or zlib.crc32(body, zlib.crc32(_CHECKED.pack(spans, length))) != checksum:
             raise _Damaged("its checksum does not match")
-        return Spooled(body, spans, self.path / entry.name)
+        return Spooled(body, spans, self.path / entry.name, is_own)
 
     def remove(self, name: str) -> None:
         """Take out the entry of this name, whether or not the file is still there."""
         entry = next(entry for entry in self.entries if entry.name == name)
         self.entries.remove(entry)
         self.size_bytes -= entry.size
+        self.spans -= entry.spans
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._descriptor)
 

@@ -13,16 +13,17 @@ from bext_host.limits import Limits
 from .core import Batch
 from .export_worker import ExportWorker
 from .exporter import SpanExporter
+from .outcome import Outcome, Settlement
 
 
 class Exporting:
-    """`on_done` is called for each batch and exporter, as by ExportWorker."""
+    """`on_done` is called as by ExportWorker."""
 
     def __init__(
         self,
         exporters: Sequence[SpanExporter],
         limits: Limits,
-        on_done: Callable[[str, int, BaseException | None], None],
+        on_done: Callable[[str, Settlement], None],
     ) -> None:
         names = distinct([exporter.name for exporter in exporters])
         self._workers = [
@@ -34,7 +35,7 @@ class Exporting:
     def reset_after_fork(self) -> None:
         """In a forked child: nothing is on its way."""
         self._lock = threading.Lock()
-        self._outstanding: list[tuple[ExportWorker, Future[None]]] = []
+        self._outstanding: list[tuple[ExportWorker, Future[Outcome]]] = []
         for worker in self._workers:
             worker.reset_after_fork()
 
@@ -43,10 +44,11 @@ class Exporting:
         for worker in self._workers:
             worker.start()
 
-    def hand_over(self, batches: Sequence[Batch], deadline: float) -> None:
-        """Queue the batches before each exporter."""
+    def hand_over(self, batches: Sequence[Batch], deadline: float, *, resend: bool = True) -> None:
+        """Queue the batches before each exporter; with `resend` those who keep spans send them again."""
         with self._lock:  # held all along, so that nothing is on its way unseen
-            self._outstanding += [(worker, future) for worker in self._workers for future in worker.export(batches, deadline)]
+            for worker in self._workers:
+                self._outstanding += [(worker, future) for future in worker.export(batches, deadline, resend=resend)]
 
     def shut_down(self, deadline: float) -> None:
         """Queue the shutdown of each exporter, behind its batches."""
@@ -58,18 +60,23 @@ class Exporting:
         with self._lock:
             pending = list(self._outstanding)
         wait([future for _, future in pending], max(0.0, deadline - time.monotonic()))
+        outcomes: dict[str, Outcome] = {}
         failures: dict[str, str] = {}
         for worker, future in pending:
-            failure = _failure(worker, future)
-            if failure is not None:
-                failures.setdefault(worker.name, failure)
+            if future.done():
+                outcomes.setdefault(worker.name, Outcome()).follow(_outcome(future))
+            else:
+                failures[worker.name] = f"did not answer in time, {worker.waiting_spans} spans wait for it"
         with self._lock:
             self._outstanding = [(worker, future) for worker, future in self._outstanding if not future.done()]
-        return failures
+        told = {name: words for name, outcome in outcomes.items() if (words := outcome.words()) is not None}
+        return {**failures, **told}
 
 
-def _failure(worker: ExportWorker, future: Future[None]) -> str | None:
-    if not future.done():
-        return f"did not answer in time, {worker.waiting_spans} spans wait for it"
+def _outcome(future: Future[Outcome]) -> Outcome:
     error = future.exception()
-    return None if error is None else f"{type(error).__name__}: {error}"
+    if error is None:
+        return future.result()
+    outcome = Outcome()
+    outcome.add(error)
+    return outcome

@@ -25,10 +25,11 @@ from bext_host.extension import NATIVE, REFERENCE, EngineUnavailable, NativeUnav
 from bext_host.limits import Limits
 
 from .core import RecorderCore
-from .exporter import SpanExporter, SpansLost
+from .exporter import SpanExporter
 from .exporting import Exporting
 from .ids import new_trace_id
 from .intake import Drops, checked_handle, clean_attributes, clean_count, clean_event, clean_start, clean_status, clean_time
+from .outcome import Settlement
 from .reference import ReferenceCore
 from .sampler import Sampler, sampled_below, sampler_of
 from .stats import RecorderStats
@@ -106,8 +107,9 @@ class SpanRecorder:
         self.max_queue = in_effect.queue_spans
         self._sampler = sampler_of(sampler)
         self._core = _new_core(in_effect, self._sampler, engine)
-        self._exporting = Exporting(exporters, in_effect, self._batch_done)
+        self._exporting = Exporting(exporters, in_effect, self._settle)
         self._exported: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
         self._closed = False
         self._renew_locks()
         _recorders.add(self)
@@ -120,6 +122,7 @@ class SpanRecorder:
         self._core.after_fork_in_child()
         self._renew_locks()
         self._exporting.reset_after_fork()
+        self._waiting.clear()
 
     def native_recorder(self) -> Any:
         """The recorder in C for an engine that calls it there, instead of these methods; None where that would change anything."""
@@ -134,7 +137,8 @@ class SpanRecorder:
         for reason, count in counters.dropped.items():
             stats.dropped[reason.value] = count
         with self._exported_lock:
-            stats.exported.update(self._exported)
+            stats.exported.update(+self._exported)
+            stats.waiting.update(+self._waiting)
         return stats
 
     @property
@@ -243,8 +247,9 @@ class SpanRecorder:
     def flush(self, timeout: float = DEFAULT_FLUSH_SECONDS) -> None:
         """Hand all finished spans to every exporter, within `timeout` seconds.
 
-        It waits for what other flushes have handed over, too. Raises FlushError that names each exporter that failed or did not answer
-        in time; the others have got their spans. What an exporter did not take is not sent again.
+        It waits for what other flushes have handed over, too, and exporters that keep spans send them again. Raises FlushError that names
+        each exporter that failed, keeps spans or did not answer in time, with what it lost and what waits; the others have got their
+        spans. What an exporter neither took nor kept is not sent again.
         """
         deadline = time.monotonic() + timeout
         with self._handing_over:
@@ -262,43 +267,38 @@ class SpanRecorder:
         with self._handing_over:
             if self._closed:
                 return
-            self._hand_over(deadline)
+            self._hand_over(deadline, resend=False)  # the shutdown does
             self._closed = True
             self._exporting.shut_down(deadline)
         _raise_failures(self._exporting.wait(deadline))
 
-    def _hand_over(self, deadline: float) -> int:
+    def _hand_over(self, deadline: float, *, resend: bool = True) -> int:
         """Queue what is finished before the exporters, or count it as lost where they are shut down; how much that was."""
         batches = self._core.take_batches(self.limits.batch_spans, self.limits.batch_bytes)
         if not self._closed:
-            self._exporting.hand_over(batches, deadline)
+            self._exporting.hand_over(batches, deadline, resend=resend)
             return 0
         lost = sum(len(batch.spans) for batch in batches)
         self._core.count_drop(DropReason.EXPORT_FAILED, lost)
         return lost
 
-    def _batch_done(self, exporter: str, spans: int, error: BaseException | None) -> None:
-        lost, unencodable = (0, 0) if error is None else _lost(spans, error)
-        for reason, count in ((DropReason.EXPORT_FAILED, lost - unencodable), (DropReason.UNENCODABLE, unencodable)):
+    def _settle(self, exporter: str, settled: Settlement) -> None:
+        for reason, count in (
+            (DropReason.EXPORT_FAILED, settled.lost - settled.unencodable),
+            (DropReason.UNENCODABLE, settled.unencodable),
+        ):
             if count:
                 self._core.count_drop(reason, count)
-        if lost < spans:
+        if settled.exported or settled.kept:
             with self._exported_lock:
-                self._exported[exporter] += spans - lost
+                self._exported[exporter] += settled.exported
+                self._waiting[exporter] += settled.kept
 
     def __enter__(self) -> SpanRecorder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         close_at_exit(self.close, error, logger)
-
-
-def _lost(spans: int, error: BaseException) -> tuple[int, int]:
-    """How many spans of a batch an error cost, and how many of these could not be encoded; never more than there were."""
-    if not isinstance(error, SpansLost):
-        return spans, 0
-    lost = min(max(error.count, 0), spans)
-    return lost, min(max(error.unencodable, 0), lost)
 
 
 def _raise_failures(failures: dict[str, str]) -> None:

@@ -46,11 +46,12 @@ def _datadog(
     version: str | None = None,
     tags: dict[str, str] | None = None,
     timeout_seconds: float = 10.0,
+    spool: str | None = None,
 ) -> SpanExporter:
     """Sends spans to a Datadog agent. What is not given here, the DD_ variables say."""
     settings = DatadogSettings.of(agent_url=agent_url, service=service, env=env, version=version, tags=tags)
     with from_extra("otlp"):
-        return DatadogSpanExporter(settings, timeout_seconds=timeout_seconds)
+        return DatadogSpanExporter(settings, timeout_seconds=timeout_seconds, spool=spool)
 
 
 def _file(*, path: str, max_bytes: int = DEFAULT_BYTES, max_files: int = DEFAULT_FILES, service_name: str | None = None) -> SpanExporter:
@@ -69,11 +70,14 @@ def _honeycomb(
     timeout_seconds: float = 10.0,
     compression: Literal["gzip", "none"] = "gzip",
     service_name: str | None = None,
+    spool: str | None = None,
 ) -> SpanExporter:
     """Sends spans to Honeycomb, as OTLP over HTTP. What is not given here, the HONEYCOMB_ variables say."""
     settings = HoneycombSettings.of(api_key=api_key, dataset=dataset, region=region, endpoint=endpoint)
     with from_extra("otlp"):
-        return HoneycombSpanExporter(settings, resource=_service(service_name), timeout_seconds=timeout_seconds, compression=compression)
+        return HoneycombSpanExporter(
+            settings, resource=_service(service_name), timeout_seconds=timeout_seconds, compression=compression, spool=spool
+        )
 
 
 def _otlp(
@@ -86,6 +90,7 @@ def _otlp(
     client_certificate: str | None = None,
     client_key: str | None = None,
     service_name: str | None = None,
+    spool: str | None = None,
 ) -> SpanExporter:
     """Sends spans to an OTLP receiver over HTTP, as protobuf. What is not given here, the OTEL_ variables say."""
     with from_extra("otlp"):
@@ -98,6 +103,7 @@ def _otlp(
             certificate=certificate,
             client_certificate=client_certificate,
             client_key=client_key,
+            spool=spool,
         )
 
 

@@ -157,6 +157,41 @@ def test_a_receiver_that_does_not_read(sender):
         assert time.monotonic() - before < 5.0
 
 
+def test_what_was_not_written_to_its_end_cannot_have_been_taken(sender):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        one = sender(f"http://127.0.0.1:{listener.getsockname()[1]}/", timeout_seconds=0.3)
+        with pytest.raises(SendFailed) as failed:
+            one.send(b"x" * 50_000_000, soon())
+    assert not failed.value.is_doubtful
+    assert (one.counts.requests, one.counts.answers_lost) == (1, 0)
+
+
+@pytest.mark.parametrize(("act", "lost"), [(close, 1), (HALF, 1), (answer(503), 0)], ids=["close", "half", "503"])
+def test_a_request_without_a_whole_answer_is_doubtful_and_counted_where_it_is_sent_again(sender, act, lost):
+    with Receiver(act, answer(503), answer(200)) as receiver:
+        one = sender(receiver.url)
+        with pytest.raises(SendFailed) as failed:
+            one.send(b"body", soon(), at_most_attempts=1)
+        assert (failed.value.is_doubtful, failed.value.is_temporary) == (bool(lost), True)
+        one.send(b"body", soon(), is_doubtful=failed.value.is_doubtful)
+        assert (one.counts.requests, one.counts.answers_lost, one.counts.sent_again) == (3, lost, 2 * lost)
+
+
+def test_a_failure_says_whether_it_is_temporary_and_what_the_receiver_asked_for(sender):
+    with Receiver(answer(429, headers={"Retry-After": "60"}), answer(400)) as receiver:
+        busy, refused = failure(sender(receiver.url)), failure(sender(receiver.url))
+    assert (busy.is_temporary, busy.retry_after_seconds) == (True, 60.0)
+    assert (refused.is_temporary, refused.retry_after_seconds) == (False, None)
+    late = failure(sender(receiver.url), time.monotonic() - 1.0)
+    assert (late.is_temporary, late.attempts) == (True, 0)
+
+
+def test_one_receiver_is_one_destination_however_its_url_is_written(sender):
+    assert sender("http://HOST/a").destination == sender("http://host:80/a").destination
+    others = ["http://host/a", "https://host/a", "http://host:81/a", "http://host/a?b", "http://host2/a", "http://host/a/"]
+    assert len({sender(url).destination for url in others}) == len(others)
+
+
 def test_nobody_listens(sender):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -182,3 +182,54 @@ def test_a_disk_that_is_full_leaves_what_was_there(folder):
     full = in_child(code, folder)
     assert "File too large" in full.stdout, full.stderr
     assert everything(Spool(folder)) == [(b"before", 1), (b"after", 1)]
+
+
+def test_a_body_can_be_replaced_by_parts_of_it_in_its_place(folder):
+    spool = Spool(folder)
+    spool.put(b"whole", 3)
+    spool.put(b"next", 1)
+    spool.replace(spool.oldest(), [(b"wh", 1), (b"ole", 2)])
+    spool.replace(spool.oldest(), [(b"w", 1), (b"h", 0)])
+    assert spool.spans == 4
+    spool.close()
+    assert everything(Spool(folder)) == [(b"w", 1), (b"h", 0), (b"ole", 2), (b"next", 1)]
+
+
+def test_a_crash_while_a_body_is_replaced_loses_none_of_it(folder):
+    code = (
+        "spool.put(b'whole', 3)\nspool.put(b'next', 1)\nos.unlink = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "spool.replace(spool.oldest(), [(b'wh', 1), (b'ole', 2)])"
+    )
+    assert in_child(code, folder).returncode == -signal.SIGKILL
+    assert [body for body, _ in everything(Spool(folder))] == [b"wh", b"ole", b"whole", b"next"]
+
+
+def test_where_there_is_no_disk_for_the_parts_the_whole_stays(folder):
+    code = (
+        "import resource\nspool.put(b'whole', 1)\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "try: spool.replace(spool.oldest(), [(b'w', 1), (bytes(10000), 1)])\nexcept OSError as error: print(error)"
+    )
+    assert "File too large" in in_child(code, folder).stdout
+    assert everything(Spool(folder)) == [(b"whole", 1)]
+    assert files(folder) == []
+
+
+def test_a_check_makes_nothing_and_finds_what_cannot_be(folder):
+    Spool(folder).check()
+    assert not folder.parent.exists()
+    folder.parent.write_text("a file")
+    with pytest.raises(NotADirectoryError):
+        Spool(folder).check()
+
+
+def test_what_this_process_put_there_is_told_apart(folder):
+    first = Spool(folder)
+    first.put(b"1", 1)
+    first.close()
+    second = Spool(folder)
+    second.put(b"2", 2)
+    assert (second.spans, second.own_spans, second.bodies) == (3, 2, 2)
+    assert second.oldest().is_own is False
+    second.remove(second.oldest())
+    assert second.oldest().is_own is True

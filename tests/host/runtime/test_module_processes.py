@@ -120,7 +120,7 @@ def in_child(work):
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
-        signal.alarm(20)  # a child that hangs gives no answer
+        signal.alarm(60)  # a child that hangs gives no answer; one on a busy machine does
         try:
             os.write(writer, json.dumps(work()).encode())
         finally:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from bext_host.exporters.http import BackOff, Delivery, HttpSender, Request
+from bext_host.exporters.http import BackOff, Dispatch, DispatchStats, Format, HttpSender, Outbox, Request
 from bext_host.recorder.span import FinishedSpan
 from bext_host.version import version
 
 from .encode import encode
+from .parts import chunk_count, halves, shown_first
 from .settings import DatadogSettings
 
 TRACES_PATH: Final = "/v0.4/traces"
@@ -21,13 +23,21 @@ class DatadogSpanExporter:
     """Sends each batch to the agent, a chunk for each trace in it. `settings` are the environment's where they are not given.
 
     It holds nothing back, so a trace whose spans end in several batches arrives in several chunks, which Datadog puts together.
-    `timeout_seconds` is for a request with all its attempts. Raises ValueError where a variable of the environment is wrong, and
-    ImportError where urllib3 is missing.
+    `timeout_seconds` is for a request with all its attempts. `spool` and `max_waiting_bytes` are as for OtlpSpanExporter. Raises
+    ValueError where one of them or a variable of the environment is wrong, and ImportError where urllib3 is missing.
     """
 
     name = "datadog"
 
-    def __init__(self, settings: DatadogSettings | None = None, *, timeout_seconds: float = 10.0, back_off: BackOff | None = None) -> None:
+    def __init__(
+        self,
+        settings: DatadogSettings | None = None,
+        *,
+        timeout_seconds: float = 10.0,
+        spool: str | os.PathLike[str] | None = None,
+        max_waiting_bytes: int | None = None,
+        back_off: BackOff | None = None,
+    ) -> None:
         self.settings = DatadogSettings.of() if settings is None else settings
         headers = {
             "Content-Type": "application/msgpack",
@@ -37,16 +47,36 @@ class DatadogSpanExporter:
             "Datadog-Meta-Tracer-Version": version(),
         }  # and no Datadog-Client-Computed-Stats: the agent is to compute them
         url = self.settings.agent_url + TRACES_PATH
-        self._sender = HttpSender(url, headers, timeout_seconds, method="PUT", back_off=back_off)
+        sender = HttpSender(url, headers, timeout_seconds, method="PUT", back_off=back_off)
+        outbox = Outbox("datadog", sender.destination, spool, max_waiting_bytes)
+        self._dispatch = Dispatch(Format(self._request, halves, shown_first, headers_of=_headers_of), sender, outbox, back_off)
+
+    @property
+    def stats(self) -> DispatchStats:
+        """What was sent, given up and waits."""
+        return self._dispatch.stats
+
+    @property
+    def resend_at(self) -> float | None:
+        """When `resend` may help, a time of `time.monotonic()`; None where nothing waits."""
+        return self._dispatch.resend_at
 
     def export(self, batch: Sequence[FinishedSpan], deadline: float) -> None:
-        """Send a batch. Raises SpansLost, which says how many spans were not taken and why."""
-        Delivery(batch, self._request, self._sender, deadline).run()
+        """Send a batch. Raises SpansLost, which says how many spans were not taken and why, or SpansWaiting."""
+        self._dispatch.export(batch, deadline)
 
-    def _request(self, batch: Sequence[FinishedSpan], start: int, stop: int) -> Request:
-        payload = encode(batch[start:stop], self.settings)
-        return Request(payload.body, stop - start, headers={_TRACE_COUNT: str(payload.chunks)})
+    def resend(self, deadline: float, is_wanted: Callable[[], bool]) -> None:
+        """Send what waits. Raises as `export` does."""
+        self._dispatch.resend(deadline, is_wanted)
 
     def shutdown(self, deadline: float) -> None:
-        """Let go of the connection; nothing is held back."""
-        self._sender.close()
+        """Send what waits, once more, and let go of the connection. What still waits in memory is lost. Raises as `export` does."""
+        self._dispatch.shutdown(deadline)
+
+    def _request(self, batch: Sequence[FinishedSpan], start: int, stop: int) -> Request:
+        return Request(encode(batch[start:stop], self.settings).body, stop - start)
+
+
+def _headers_of(body: bytes) -> Mapping[str, str]:
+    """Found out from the body, since a spool keeps no headers."""
+    return {_TRACE_COUNT: str(chunk_count(body))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 
 from bext_abi import AttrValue
@@ -34,6 +35,8 @@ class HoneycombSpanExporter(OtlpSpanExporter):
         resource: Mapping[str, AttrValue] | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         compression: str = "gzip",
+        spool: str | os.PathLike[str] | None = None,
+        max_waiting_bytes: int | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
         back_off: BackOff | None = None,
     ) -> None:
@@ -43,7 +46,14 @@ class HoneycombSpanExporter(OtlpSpanExporter):
                 logger, logging.WARNING, "the dataset has no effect: with this Honeycomb key, the service's name says where spans go"
             )
         config = OtlpConfig(self.settings.endpoint, self.settings.headers, timeout_seconds, compression)
-        super().__init__(config=config, resource=resource, max_body_bytes=max_body_bytes, back_off=back_off)
+        super().__init__(
+            config=config,
+            resource=resource,
+            spool=spool,
+            max_waiting_bytes=max_waiting_bytes,
+            max_body_bytes=max_body_bytes,
+            back_off=back_off,
+        )
 
     def _request(self, batch: Sequence[FinishedSpan], start: int, stop: int) -> Request:
         encoded = encode_range(batch, start, stop, self._resource, COMMANDS)

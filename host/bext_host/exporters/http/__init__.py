@@ -1,7 +1,9 @@
 """Sending bytes to a receiver over HTTP, for every exporter that does."""
 
 from .answer import Answer, PartialSuccess, SendFailed
-from .delivery import MAX_BODY_BYTES, SEARCH_REQUESTS, Delivery, Request
+from .delivery import MAX_BODY_BYTES, SEARCH_REQUESTS, Format, Request
+from .dispatch import Dispatch, DispatchStats
+from .outbox import Outbox
 from .retry import BackOff
 from .sender import HttpSender
 from .tls import TlsFiles
@@ -11,8 +13,11 @@ __all__ = [
     "SEARCH_REQUESTS",
     "Answer",
     "BackOff",
-    "Delivery",
+    "Dispatch",
+    "DispatchStats",
+    "Format",
     "HttpSender",
+    "Outbox",
     "PartialSuccess",
     "Request",
     "SendFailed",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from bext_host.escape import escape
+
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,12 @@ class Address:
     port: int | None
     target: str
     shown: str
+
+    @property
+    def whole(self) -> str:
+        """All of it, one text for one receiver, however its URL was written. Not to be shown: a query may hold a key."""
+        port = self.port if self.port is not None else _PORTS[self.scheme]
+        return f"{self.scheme}://{self.host}:{port}{self.target}"
 
     @classmethod
     def of(cls, url: str) -> Address:

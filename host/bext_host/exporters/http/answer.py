@@ -40,14 +40,28 @@ class PartialSuccess:
 class SendFailed(BextTracerError, RuntimeError):
     """A body that was not taken. Its text is one line: the address without credentials and query, what happened, how many attempts it took.
 
-    `answer` is the receiver's last one, None where there was none.
+    `answer` is the receiver's last one, None where there was none. `is_temporary` where the same body may be taken later, and
+    `retry_after_seconds` what the receiver said of when. `is_doubtful` where the answer to one of the attempts was lost, so that the body
+    may have been taken all the same.
     """
 
-    def __init__(self, address: str, what: str, attempts: int, answer: Answer | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        what: str,
+        attempts: int,
+        answer: Answer | None = None,
+        *,
+        is_temporary: bool = False,
+        retry_after_seconds: float | None = None,
+    ) -> None:
         super().__init__(f"{address}: {what}, after {attempts} attempt{'' if attempts == 1 else 's'}")
         self.what = what
         self.attempts = attempts
         self.answer = answer
+        self.is_temporary = is_temporary
+        self.retry_after_seconds = retry_after_seconds
+        self.is_doubtful = False
 
     @property
     def status(self) -> int | None:

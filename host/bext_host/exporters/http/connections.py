@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import urllib3
@@ -32,12 +33,16 @@ from .answer import Answer
 
 
 class NoAnswer(BextTracerError):
-    """A request without a whole answer. `is_final` where trying again would be no use, `is_late` where time ran out."""
+    """A request without a whole answer. `is_final` where trying again would be no use, `is_late` where time ran out.
+
+    `is_sent` where the whole request was written, so that the receiver may have taken it: what was lost is the answer.
+    """
 
     def __init__(self, what: str, *, is_final: bool = False, is_late: bool = False) -> None:
         super().__init__(what)
         self.is_late = is_late
         self.is_final = is_final
+        self.is_sent = False
 
 
 class Connections:
@@ -46,16 +51,18 @@ class Connections:
     def __init__(self, address: Address, tls: ssl.SSLContext | None, body_bytes: int) -> None:
         self._target = address.target
         self._body_bytes = body_bytes
+        self._written = _Written()
         self._pool: Any
         if address.scheme == "https":
             self._pool = urllib3.HTTPSConnectionPool(address.host, address.port, maxsize=1, ssl_context=tls)
-            self._pool.ConnectionCls = _TimedHttpsConnection
+            self._pool.ConnectionCls = partial(_OurHttpsConnection, self._written)
         else:
             self._pool = urllib3.HTTPConnectionPool(address.host, address.port, maxsize=1)
-            self._pool.ConnectionCls = _TimedHttpConnection
+            self._pool.ConnectionCls = partial(_OurHttpConnection, self._written)
 
     def ask(self, method: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
         """One request and its whole answer within `seconds`. Raises NoAnswer."""
+        self._written.wholly = False
         try:
             response = self._pool.urlopen(
                 method,
@@ -70,7 +77,9 @@ class Connections:
             )
             return self._read(response)
         except (HTTPError, http.client.HTTPException, OSError) as error:
-            raise _no_answer(error) from error
+            failure = _no_answer(error)
+            failure.is_sent = self._written.wholly
+            raise failure from error
 
     def _read(self, response: Any) -> Answer:
         """The answer with its body up to the bound. The connection is kept where the body ended there."""
@@ -135,12 +144,34 @@ class _TimedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_TimedReader(sock))
 
 
-class _TimedHttpConnection(HTTPConnection):
-    response_class = _TimedResponse
+class _Written:
+    """Whether the request under way was written wholly: what was not, no receiver can have taken."""
+
+    wholly = False
 
 
-class _TimedHttpsConnection(HTTPSConnection):
+class _OurHttpConnection(HTTPConnection):
     response_class = _TimedResponse
+
+    def __init__(self, written: _Written, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._written = written
+
+    def request(self, *arguments: Any, **options: Any) -> None:
+        super().request(*arguments, **options)
+        self._written.wholly = True
+
+
+class _OurHttpsConnection(HTTPSConnection):
+    response_class = _TimedResponse
+
+    def __init__(self, written: _Written, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._written = written
+
+    def request(self, *arguments: Any, **options: Any) -> None:
+        super().request(*arguments, **options)
+        self._written.wholly = True
 
 
 def _no_answer(error: BaseException) -> NoAnswer:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bext_abi import AttrValue
-from bext_host.exporters.http import MAX_BODY_BYTES, Answer, BackOff, Delivery, HttpSender, PartialSuccess, Request, TlsFiles
+from bext_host.exporters.http import (
+    MAX_BODY_BYTES,
+    Answer,
+    BackOff,
+    Dispatch,
+    DispatchStats,
+    Format,
+    HttpSender,
+    Outbox,
+    PartialSuccess,
+    Request,
+    TlsFiles,
+)
 from bext_host.exporters.http.headers import without_values
 from bext_host.exporters.resource import resource_attributes
 from bext_host.recorder.span import FinishedSpan
@@ -14,6 +27,7 @@ from bext_host.recorder.span import FinishedSpan
 from .answers import CONTENT_TYPE, partial_success, status_message
 from .config import OtlpConfig, otlp_config
 from .encode import encode_range
+from .parts import halves, shown_first
 from .resource import encode_resource
 
 
@@ -23,7 +37,14 @@ class OtlpSpanExporter:
     `resource` are attributes of this process, over those of the environment (see `resource_attributes`). `endpoint` is the whole URL; it,
     `headers`, `timeout_seconds` (for a request with all its attempts), `compression` ("gzip" or "none") and the paths of PEM files stand
     over the variables OTEL_EXPORTER_OTLP_TRACES_*, which stand over OTEL_EXPORTER_OTLP_*. A `config` stands in place of all these, and of
-    the variables. Raises ValueError that names what is wrong, and ImportError where urllib3 is missing.
+    the variables.
+
+    What the receiver cannot take for a time waits, and is sent again in order: in memory, or below the directory `spool`, from where the
+    next process sends what this one could not. At most `max_waiting_bytes` wait (default: 32 MiB, in a spool 256 MiB); then the newest
+    spans are lost, and counted. A spool keeps apart what goes to different URLs, not what differs in headers only: who sends to several
+    tenants of one URL gives each a directory.
+
+    Raises ValueError that names what is wrong, and ImportError where urllib3 is missing.
     """
 
     name = "otlp"
@@ -39,6 +60,8 @@ class OtlpSpanExporter:
         certificate: str | None = None,
         client_certificate: str | None = None,
         client_key: str | None = None,
+        spool: str | os.PathLike[str] | None = None,
+        max_waiting_bytes: int | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
         back_off: BackOff | None = None,
         config: OtlpConfig | None = None,
@@ -50,8 +73,7 @@ class OtlpSpanExporter:
             config = otlp_config(endpoint=endpoint, headers=headers, timeout_seconds=timeout_seconds, compression=compression, tls=tls)
         self._headers = config.headers
         self._resource = encode_resource(resource_attributes(attributes=resource))
-        self._max_body_bytes = max_body_bytes
-        self._sender = HttpSender(
+        sender = HttpSender(
             config.endpoint,
             {**config.headers, "content-type": CONTENT_TYPE},
             config.timeout_seconds,
@@ -61,9 +83,31 @@ class OtlpSpanExporter:
             message_of=self._message_of,
         )
 
+        outbox = Outbox("otlp", sender.destination, spool, max_waiting_bytes)
+        form = Format(self._request, halves, shown_first, partly=self._partly, max_body_bytes=max_body_bytes)
+        self._dispatch = Dispatch(form, sender, outbox, back_off)
+
+    @property
+    def stats(self) -> DispatchStats:
+        """What was sent, given up and waits."""
+        return self._dispatch.stats
+
+    @property
+    def resend_at(self) -> float | None:
+        """When `resend` may help, a time of `time.monotonic()`; None where nothing waits."""
+        return self._dispatch.resend_at
+
     def export(self, batch: Sequence[FinishedSpan], deadline: float) -> None:
-        """Send a batch. Raises SpansLost, which says how many spans were not taken and why."""
-        Delivery(batch, self._request, self._sender, deadline, max_body_bytes=self._max_body_bytes, partly=self._partly).run()
+        """Send a batch. Raises SpansLost, which says how many spans were not taken and why, or SpansWaiting."""
+        self._dispatch.export(batch, deadline)
+
+    def resend(self, deadline: float, is_wanted: Callable[[], bool]) -> None:
+        """Send what waits. Raises as `export` does."""
+        self._dispatch.resend(deadline, is_wanted)
+
+    def shutdown(self, deadline: float) -> None:
+        """Send what waits, once more, and let go of the connection. What still waits in memory is lost. Raises as `export` does."""
+        self._dispatch.shutdown(deadline)
 
     def _message_of(self, answer: Answer) -> str:
         return without_values(status_message(answer), self._headers)
@@ -75,7 +119,3 @@ class OtlpSpanExporter:
     def _request(self, batch: Sequence[FinishedSpan], start: int, stop: int) -> Request:
         encoded = encode_range(batch, start, stop, self._resource)
         return Request(encoded.data, encoded.spans, encoded.unencodable)
-
-    def shutdown(self, deadline: float) -> None:
-        """Let go of the connection; nothing is held back."""
-        self._sender.close()

@@ -11,7 +11,7 @@ import pytest
 
 from bext_abi import FlushError, SpanEvent, SpanHandle, SpanLink, SpanStart
 from bext_host import SpanRecorder
-from bext_host.exporters import SpansLost
+from bext_host.exporters import SpansLost, SpansWaiting
 from bext_host.exporters.honeycomb import HoneycombSettings, HoneycombSpanExporter
 from bext_host.exporters.honeycomb.commands import COMMAND_KEYS, COMMAND_PREFIXES
 from bext_host.exporters.http import BackOff
@@ -42,8 +42,9 @@ def exporter(receiver, **options) -> HoneycombSpanExporter:
     return HoneycombSpanExporter(settings, back_off=BackOff(0.001, 0.01), **options)
 
 
-def lost(receiver, **options) -> str:
-    with pytest.raises(SpansLost) as caught:
+def told_by(receiver, **options) -> str:
+    """What is said of a span that was not taken."""
+    with pytest.raises((SpansLost, SpansWaiting)) as caught:
         exporter(receiver, **options).export([span(1)], time.monotonic() + 10.0)
     return str(caught.value)
 
@@ -93,7 +94,7 @@ def test_another_receivers_headers_never_reach_honeycomb_nor_honeycombs_key_anot
 def test_what_went_wrong_never_shows_the_key_however_it_comes_back(act, caplog):
     caplog.set_level(logging.DEBUG)
     with Receiver(act) as receiver:
-        told = lost(receiver, timeout_seconds=0.3)
+        told = told_by(receiver, timeout_seconds=0.3)
     assert f"http://127.0.0.1:{receiver.port}/v1/traces: " in told
     assert KEY not in told
     assert KEY not in caplog.text
@@ -107,7 +108,7 @@ def test_a_partial_success_never_shows_the_key(rejected, caplog):
     body = ExportTraceServiceResponse(partial_success=partial).SerializeToString()
     with Receiver(answer(200, body, PROTOBUF)) as receiver:
         if rejected:
-            assert "rejected: not with ***" in lost(receiver)
+            assert "rejected: not with ***" in told_by(receiver)
         else:
             exporter(receiver).export([span(1)], time.monotonic() + 10.0)
             assert "not with ***" in caplog.text

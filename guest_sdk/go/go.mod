@@ -1,0 +1,3 @@
+module bext
+
+go 1.24
