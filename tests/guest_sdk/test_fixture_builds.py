@@ -103,4 +103,4 @@ def test_a_pattern_names_several(moved: Path):
 def test_an_unknown_fixture_is_an_error_that_names_the_known_ones():
     done = run_build(FIXTURES, "nope")
     assert done.returncode == 1
-    assert done.stderr.startswith("build.py: no fixture is called nope; there are: conformance/c/all_attribute_types, ")
+    assert done.stderr.startswith("build.py: no fixture is called nope; there are: conformance/assemblyscript/all_attribute_types, ")
