@@ -16,6 +16,9 @@ HOOKS = {"on_reload": 0, "on_server_stop": 0, "cleanup": 0, "on_request_complete
 
 _SLOTS = 8
 _SLOT_BYTES = 24
+SLOTS_END = _SLOTS * _SLOT_BYTES
+"""Where the handles of a tame program end."""
+
 _PAYLOADS = 0x200
 _PAGE = 65536
 _NUMBERS = (0, 1, 23, 24, _PAGE - 24, _PAGE - 1, _PAGE, 2**31 - 1, 2**31, 2**32 - 24, 2**32 - 1)
@@ -67,8 +70,9 @@ class Program:
 class _Writer:
     """Writes one program."""
 
-    def __init__(self, rng: Random) -> None:
+    def __init__(self, rng: Random, *, tame: bool) -> None:
         self.rng = rng
+        self.tame = tame
         self.data: list[str] = []
         self.placed: dict[str, list[tuple[int, int]]] = {}
         self.functions = rng.randrange(2, 6)
@@ -97,7 +101,7 @@ class _Writer:
         return self.rng.randrange(_SLOTS) * _SLOT_BYTES
 
     def out(self) -> int:
-        return self.number() if self.chance(0.05) else self.slot()
+        return self.number() if not self.tame and self.chance(0.05) else self.slot()
 
     def handle(self) -> str:
         if self.chance(0.1):
@@ -106,7 +110,7 @@ class _Writer:
         return " ".join(f"(i64.load (i32.const {slot + offset}))" for offset in (0, 8, 16))
 
     def payload(self, kind: str) -> str:
-        if self.chance(0.05):
+        if not self.tame and self.chance(0.05):
             return f"(i32.const {self.number()}) (i32.const {self.number()})"
         at, length = self.rng.choice(self.placed[kind])
         return f"(i32.const {at}) (i32.const {length + self.rng.choice((0, 0, 0, 0, 0, 0, 1, -1))})"
@@ -192,6 +196,6 @@ class _Writer:
         return self.rng.choice(odd) if self.chance(0.3) else "(i32.const 0x8000)"
 
 
-def make_program(rng: Random) -> Program:
-    """A program, the same for the same random numbers."""
-    return _Writer(rng).program()
+def make_program(rng: Random, *, tame: bool = False) -> Program:
+    """A program, the same for the same random numbers. A tame one keeps handles in its slots, and does nothing that depends on them."""
+    return _Writer(rng, tame=tame).program()
