@@ -14,7 +14,7 @@ from support.processes import call_command, run_command
 from support.wat import ALLOC, Guest, guest, hook, wasm
 
 FIXTURES = Path(__file__).resolve().parents[2] / "wasm-fixtures"
-FEW = ("--seed", "1", "--cases", "20")
+FEW = ("--seed", "1", "--cases", "12")
 
 
 def fuzzed(module: str | Path, *options: str, code: int = 0) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def saved(tmp_path: Path):
 
 def test_nothing_is_found_in_a_sound_plugin_and_all_its_hooks_are_driven():
     report = fuzzed("request_trace")
-    assert (report["findings"], report["cases"], report["first_seed"]) == ([], 20, 1)
+    assert (report["findings"], report["cases"], report["first_seed"]) == ([], 12, 1)
     assert len(report["hooks"]) == 7
     assert set(report["calls"]) == set(report["hooks"])
     assert all(drops["count"] == 0 for drops in report["dropped"].values())
@@ -84,7 +84,7 @@ def test_a_trap_at_start_up_is_found(saved):
     module = wasm('(module (func $begin unreachable) (start $begin) (func (export "on_reload")))')
     report = fuzzed(saved(module), code=1)
     assert found(report) == {("trap", "_initialize", "wasm `unreachable` instruction executed")}
-    assert report["calls"] == {"_initialize": 20}
+    assert report["calls"] == {"_initialize": 12}
 
 
 def test_a_hook_that_reports_failure_is_told_and_no_fault(saved):
@@ -102,7 +102,7 @@ def test_fuel_that_ends_where_the_host_gives_plenty_is_a_finding():
 
 
 def test_fuel_that_is_tight_on_purpose_is_none():
-    report = fuzzed("request_trace", "--seed", "100", "--cases", "40")
+    report = fuzzed("request_trace", "--seed", "100", "--cases", "30")
     assert report["cut_short"]["fuel_exhausted"] > 0
     assert report["cut_short"]["interrupted"] > 0
     assert report["findings"] == []
@@ -125,7 +125,7 @@ def test_a_trap_that_comes_of_tight_memory_alone_is_none(saved):
 
 
 def test_a_flood_is_told_by_the_reasons_of_its_drops_and_its_open_spans():
-    report = fuzzed("hostile/span_flood", "--seed", "1", "--cases", "4", code=1)
+    report = fuzzed("hostile/span_flood", "--seed", "1", "--cases", "2", code=1)
     assert found(report) == {("unended span", "on_request_complete", "'left open' was started and never ended")}
     assert report["dropped"]["open_span_limit"]["count"] > 0
 

@@ -84,7 +84,7 @@ def test_the_guest_computes_the_same_as_with_a_quiet_tracer(engine, tmp_path):
         check_in_order(tracer, [hosted.neighbour, *hosted.plugins])
         done.update(tracer.done)
 
-    for_each_seed(20, check)
+    for_each_seed(12, check)
     assert {"_raise", "_sleep", "_start_thread", "_recurse"} <= done
 
 
