@@ -21,6 +21,7 @@ SLOTS_END = _SLOTS * _SLOT_BYTES
 
 _PAYLOADS = 0x200
 _PAGE = 65536
+_SCRATCH = 0x7000
 _NUMBERS = (0, 1, 23, 24, _PAGE - 24, _PAGE - 1, _PAGE, 2**31 - 1, 2**31, 2**32 - 24, 2**32 - 1)
 _HOST_CALLS = {"start_span": 5, "set_attribute": 2, "set_status": 2, "add_event": 2, "end_span": 3, "current_span": 1}
 """How often each is made, beside the others."""
@@ -32,6 +33,10 @@ _IMPORTS = """
   (import "bext" "add_event" (func $add_event (param i64 i64 i64 i32 i32)))
   (import "bext" "end_span" (func $end_span (param i64 i64 i64 i64)))
   (import "bext" "current_span" (func $current_span (param i32) (result i32)))
+  (import "bext" "log" (func $log (param i32 i32 i32 i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
   (func (export "bext_tracer_abi_v1"))
   (global $turns (mut i32) (i32.const 0))
   (table 2 funcref)
@@ -130,7 +135,10 @@ class _Writer:
             return f"(call $f{self.rng.randrange(self.functions)})"
         return self.rng.choice(
             (
+                self.output(),
+                self.output(),
                 self.now_and_then("unreachable"),
+                self.now_and_then(f"(call $proc_exit (i32.const {self.rng.choice((0, 1, 255))}))"),
                 self.now_and_then("(drop (i32.div_u (i32.const 1) (i32.const 0)))"),
                 self.now_and_then("(call_indirect (i32.const 1))"),
                 self.now_and_then("(loop $ever (br $ever))"),
@@ -152,6 +160,20 @@ class _Writer:
         if kind == "end_span":
             return f"(call $end_span {self.handle()} (i64.const {self.rng.choice((0, 0, 1, 2**63 - 1, -1))}))"
         return f"(call ${kind} {self.handle()} {self.payload(kind)})"
+
+    def output(self) -> str:
+        """Logs, writes to standard output or another file, or reads."""
+        some, others = self.payload("add_event"), self.payload("set_attribute")
+        if self.chance(0.5):
+            return f"(call $log {some} {others})"
+        name = self.rng.choice(("$fd_write", "$fd_write", "$fd_read"))
+        numbers = (
+            self.rng.choice((0, 1, 1, 2, 3, -1)),
+            self.rng.choice(self.placed["start_span"])[0],
+            self.rng.choice((0, 1, 2, 50)),
+            self.number() if not self.tame and self.chance(0.1) else _SCRATCH,
+        )
+        return f"(drop (call {name} {' '.join(f'(i32.const {number})' for number in numbers)}))"
 
     def loop(self, times: int, depth: int) -> str:
         self._labels += 1

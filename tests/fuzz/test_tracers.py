@@ -83,6 +83,7 @@ def test_the_guest_computes_the_same_as_with_a_quiet_tracer(engine, tmp_path):
             thread.join(20)
         check_in_order(tracer, [hosted.neighbour, *hosted.plugins])
         done.update(tracer.done)
+        gc.collect()
 
     for_each_seed(12, check)
     assert {"_raise", "_sleep", "_start_thread", "_recurse"} <= done
