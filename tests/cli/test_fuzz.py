@@ -11,6 +11,7 @@ import pytest
 from bext_host.cli import fuzz as fuzz_command
 from bext_host.fuzzing import FuzzReport, ModuleHooks, fuzz, make_case
 from support.processes import call_command, run_command
+from support.raw_guest import ENGINES
 from support.wat import ALLOC, Guest, guest, hook, wasm
 
 FIXTURES = Path(__file__).resolve().parents[2] / "wasm-fixtures"
@@ -143,6 +144,16 @@ def test_drops_of_a_tracer_that_fails_are_none_of_the_plugins():
 def test_the_same_seeds_give_the_same_report_to_the_byte(module):
     first, second = (call_command("fuzz", FIXTURES / f"{module}.wasm", *FEW, "--json").stdout for _ in range(2))
     assert first == second
+
+
+@pytest.mark.skipif(len(ENGINES) < 2, reason="compares both engines")
+@pytest.mark.parametrize("module", ["request_trace", "hostile/malformed_payloads"])
+def test_both_engines_give_the_same_report(module, monkeypatch):
+    reports = []
+    for engine in ENGINES:
+        monkeypatch.setenv("BEXT_TRACER_ENGINE", engine)
+        reports.append(fuzzed(module))
+    assert reports[0] == reports[1]
 
 
 def test_the_seed_of_a_finding_repeats_it_alone_call_by_call():

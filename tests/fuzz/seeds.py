@@ -27,8 +27,12 @@ def seeds(few: int) -> Iterator[int]:
 
 def for_each_seed(few: int, check: Callable[[int, Random], None]) -> None:
     """Check with each seed; a failure names the one that repeats it."""
+    tried, started = 0, time.monotonic()
     for seed in seeds(few):
+        tried += 1
         try:
             check(seed, Random(seed))
         except BaseException as error:
             raise AssertionError(f"with BEXT_FUZZ_SEED={seed} BEXT_FUZZ_CASES=1: {type(error).__name__}: {error}") from error
+    seconds = time.monotonic() - started
+    print(f"{tried:,} cases, {tried / max(seconds, 1e-3):.1f} a second")  # shown with -s
