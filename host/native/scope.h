@@ -118,8 +118,8 @@ void bext_scope_grant(bext_scope *scope, const bext_handle_parts *handle);
 
 /* The time from now on at which spans start, by a clock of the caller's. Before the first mark it is 0. */
 void bext_scope_mark_time(bext_scope *scope, uint64_t millis);
-/* Takes the open span that started first, where that was before this time; it stays known as a parent. */
-bool bext_scope_take_oldest(bext_scope *scope, uint64_t before_millis, bext_handle_parts *out);
+/* Takes the open span that started last before this time; it stays known as a parent. False where none is left. */
+bool bext_scope_take_last_before(bext_scope *scope, uint64_t before_millis, bext_handle_parts *out);
 
 /* Closes the scope to host calls. What is open stays until it is taken. */
 void bext_scope_close(bext_scope *scope);
