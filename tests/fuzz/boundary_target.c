@@ -3,7 +3,7 @@
  * pointers, lengths and handles, and of what their host does meanwhile. The engine runs in C alone, on the stand-in for wasmtime.
  *
  * Beside what the sanitizers see, it aborts where a call traps, changes memory but at `handle_out`, or is counted in no way or in two,
- * where a span ends never or twice, where a finished span is not msgpack, and where memory is left.
+ * where a span ends never or twice, where a finished span is not msgpack or has no form in OTLP, and where memory is left.
  */
 #include <sanitizer/asan_interface.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include "caller.h"
 #include "counted_allocator.h"
 #include "guest.h"
+#include "otlp.h"
 #include "recorder_tracer.h"
 #include "stand_in_wasmtime.h"
 
@@ -197,15 +198,35 @@ static void check_counters(const plugin *checked) {
   REQUIRE(good + sum_of(counters.dropped, BEXT_DROP_REASONS) >= checked->calls, "a call was not counted");
 }
 
-/* Takes the finished spans, each of which is well-framed. How many there were. */
+#define TEXT(text) {(const uint8_t *)(text), sizeof(text) - 1}
+
+/* Every finished span has a form in OTLP, with guests' keys renamed or not. */
+static void encode(const bext_batch *batch, const bext_guarded_keys *guarded) {
+  bext_proto out = {NULL, 0, 0, 0};
+  uint64_t refused = 0;
+  bool may_lack_memory = granted_first != 0;
+  int error = bext_otlp_encode(batch, 0, batch->count, NULL, 0, guarded, &out, &refused);
+  REQUIRE(error ? error == BEXT_PROTO_NO_MEMORY && may_lack_memory : refused == 0, "a finished span could not be encoded");
+  bext_proto_free(&out);
+}
+
+static void check_batch(const bext_batch *batch) {
+  static const bext_guarded_key keys[] = {{TEXT("a"), false}, {TEXT("k"), true}};
+  static const bext_guarded_keys guarded = {keys, 2, TEXT("guest.")};
+  for (uint64_t i = 0; i < batch->count; i++) {
+    REQUIRE(bext_check_framing(batch->spans[i]->bytes, batch->spans[i]->size) == BEXT_ACCEPTED, "a finished span is not msgpack");
+  }
+  encode(batch, NULL);
+  encode(batch, &guarded);
+}
+
+/* Takes the finished spans. How many there were. */
 static uint64_t take_finished(void) {
   bext_waiting waiting;
   bext_recorder_take(recorder, &waiting);
   uint64_t count = waiting.count;
   for (bext_batch *batch; waiting.count && (batch = bext_batch_cut(&waiting, 3, 1000)); bext_batch_free(batch)) {
-    for (uint64_t i = 0; i < batch->count; i++) {
-      REQUIRE(bext_check_framing(batch->spans[i]->bytes, batch->spans[i]->size) == BEXT_ACCEPTED, "a finished span is not msgpack");
-    }
+    check_batch(batch);
   }
   bext_waiting_free(&waiting);
   return count;

@@ -1,6 +1,6 @@
 """The boundary against a model of ABI.md: any host calls of several guests, on every pairing of engines.
 
-HYPOTHESIS_PROFILE=long and BEXT_FUZZ_STEPS make it a long run (README.md).
+HYPOTHESIS_PROFILE=long makes it a long run, BEXT_FUZZ_EXAMPLES and BEXT_FUZZ_STEPS a longer one (README.md).
 """
 
 from __future__ import annotations
@@ -8,15 +8,20 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from bext_host import engine
+from bext_host.boundary.guest_caller import GuestCaller
+from bext_host.boundary.rules import CallRules
+from bext_host.boundary.span_table import SpanTable, TrackedSpan
+from bext_host.boundary.stats import ScopeStats
 from fuzz.abi_machine import BoundaryMachine
 
 IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 STEPS = int(os.environ.get("BEXT_FUZZ_STEPS", "150" if IS_LONG else "100"))
 EXAMPLES = int(os.environ.get("BEXT_FUZZ_EXAMPLES", "2000" if IS_LONG else "20"))
+CHOSEN = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, suppress_health_check=[HealthCheck.too_slow], derandomize=not IS_LONG)
 
 native_only = pytest.mark.skipif(engine != "native", reason="this installation has no native engine")
 
@@ -36,7 +41,26 @@ def test_any_host_calls_do_what_the_model_of_the_abi_says(boundary, recorder, is
         pass
 
     Machine.boundary, Machine.recorder_engine, Machine.is_passed_on = boundary, recorder, is_passed_on
-    chosen = settings(
-        max_examples=EXAMPLES, stateful_step_count=STEPS, suppress_health_check=[HealthCheck.too_slow], derandomize=not IS_LONG
-    )
-    run_state_machine_as_test(Machine, settings=chosen)
+    run_state_machine_as_test(Machine, settings=CHOSEN)
+
+
+def write_too_much(guest, offset, handle):
+    guest._memory.write(guest._caller, handle.to_bytes() + b"!", offset)
+
+
+WRONG = {
+    "a guest changes the span of another": (SpanTable, "touchable", lambda table, handle: TrackedSpan(handle)),
+    "a guest names any parent": (SpanTable, "is_known_parent", lambda table, handle: True),
+    "a byte behind a handle is written": (GuestCaller, "write_handle", write_too_much),
+    "a drop is counted twice": (ScopeStats, "drop", lambda stats, reason, count=1: stats.dropped.update({reason.value: 2 * count})),
+    "a closed scope leaves its spans open": (SpanTable, "drain", lambda table: setattr(table, "closed", True) or []),
+    "what was dropped is not counted on the span": (CallRules, "note_dropped", lambda rules, tracked, operation: None),
+}
+"""What a boundary could do wrong, done to the reference engine."""
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_the_model_sees_it_where(wrong, monkeypatch):
+    monkeypatch.setattr(*WRONG[wrong])
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(BoundaryMachine, settings=settings(CHOSEN, phases=[Phase.generate], report_multiple_bugs=False))
