@@ -300,12 +300,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
   at = data, end = data + length;
   bext_set_wasmtime_api(&stand_in_wasmtime);
   uint32_t how = next(1);
-  granted_first = 0;
+  granted_first = how >> 4;
   taken = 0;
   bext_sampler sampler = {!(how & 2), UINT64_MAX / 2};
   recorder = bext_recorder_new(how & 4 ? &roomy : &tight, sampler);
-  if (!recorder) return 0;
-  if (open_all(how)) {
+  bool is_open = recorder && open_all(how);
+  if (is_open) {
     while (at < end) {
       uint32_t who = next(1);
       is_wrong_store = who % 16 == 15;
@@ -313,7 +313,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
     }
   }
   granted_first = 0;
-  close_all();
+  if (recorder) close_all();
   REQUIRE(blocks == 0, "memory is left");
   return 0;
 }

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent / "corpus"
 LONGEST_SEED = 2000
 
 # A program for boundary_target.c: how it is set up, then for each step who calls, what is done, and with what.
-ROOMY, TIGHT = 0x0F, 0x00
+ROOMY, TIGHT = 0x0D, 0x00
 START, SET_ATTRIBUTE, SET_STATUS, ADD_EVENT, END, CURRENT = range(6)
 WILD_START, WILD_ATTRIBUTE, WILD_STATUS, WILD_EVENT, PUSH, POP, GRANT, MARK_TIME, EXPIRE, CLOSE, REFUSE_MEMORY, TAKE = range(6, 18)
 RECORDING = {"attribute": SET_ATTRIBUTE, "span_status": SET_STATUS, "span_event": ADD_EVENT}
@@ -65,6 +65,10 @@ def call_seeds() -> list[bytes]:
     """Programs of host calls: each golden vector as the payload of its call, and one with every other step."""
     found = [_on_a_span(operation, payload) for struct, operation in RECORDING.items() for payload in _payloads(struct)]
     found += [bytes([ROOMY, 0, START, 3]) + _sized(payload) for payload in _payloads("span_start", "handle")]
+    long_texts = [b"\x92\xa1k\xda" + size.to_bytes(2, "big") + b"x" * size for size in (600, 610, 620, 30)]
+    found.append(bytes([ROOMY, 0, START, 3]) + _sized(SPAN) + b"".join(bytes([0, SET_ATTRIBUTE, 3]) + _sized(text) for text in long_texts))
+    many_keys = [b"\x92\xa2" + bytes([97 + number // 20, 97 + number % 20, number]) for number in range(100)]
+    found.append(bytes([ROOMY, 0, START, 3]) + _sized(SPAN) + b"".join(bytes([0, SET_ATTRIBUTE, 3]) + _sized(pair) for pair in many_keys))
     surrounded = bytes([0, PUSH, 4, 0, CURRENT, 1, 0, SET_ATTRIBUTE, 4]) + _sized(b"\x92\xa1k\x01") + bytes([0, POP])
     known = bytes([0, GRANT, 4, 1, MARK_TIME, 9, 0, EXPIRE, 5, 0, REFUSE_MEMORY, 2, 1, CLOSE, 15, START, 3]) + _sized(SPAN)
     found.append(bytes([TIGHT]) + surrounded + known + bytes([0, START, 3]) + _sized(SPAN))
