@@ -67,8 +67,6 @@ void bext_scope_release(bext_scope *scope) {
   free(scope);
 }
 
-size_t bext_scope_references(bext_scope *scope) { return atomic_load(&scope->references); }
-
 const bext_limits *bext_scope_limits(const bext_scope *scope) { return &scope->limits; }
 
 enum bext_remote_parents bext_scope_policy(const bext_scope *scope) { return scope->policy; }

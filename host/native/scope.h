@@ -62,8 +62,6 @@ bext_scope *bext_scope_new(const bext_limits *limits, enum bext_remote_parents p
 void bext_scope_retain(bext_scope *scope);
 /* Frees the scope with the last reference. It must be closed, or nobody wants to know what was open. */
 void bext_scope_release(bext_scope *scope);
-/* How many references there are: 1 where only the scope's Python object is left. */
-size_t bext_scope_references(bext_scope *scope);
 
 const bext_limits *bext_scope_limits(const bext_scope *scope);
 enum bext_remote_parents bext_scope_policy(const bext_scope *scope);

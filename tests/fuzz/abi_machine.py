@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bext_abi import AttrValue, SpanEvent, SpanHandle, SpanStart, SpanStatus, StatusCode, codec
+from bext_abi.constants import FUEL_PER_CALL
 from bext_host import FinishedSpan, Limits, SpanRecorder
 from bext_host.exporters import MemoryExporter
 from fuzz import abi_payloads as given
@@ -31,6 +32,10 @@ FORGED = (
     SpanHandle(2**64, 2**63),
     SpanHandle(2**128 - 1, 2**64 - 1),
 )
+MUCH_FUEL = 2**62
+INSTRUCTIONS = 16
+"""What a pass-through of raw_abi costs at most, in fuel."""
+
 GUESTS = st.sampled_from([0, 1] * 6 + [2])
 """The instances of the first scope and of the second, and, now and then, the first scope's in another store."""
 SCOPES = st.integers(0, 1)
@@ -84,8 +89,10 @@ class BoundaryMachine(RuleBasedStateMachine):
         policies=st.tuples(*[st.sampled_from(["link", "continue", "ignore"])] * 2),
         limits=st.tuples(*[st.sampled_from([given.TIGHT, given.TIGHT, Limits()])] * 2),
         samples_roots=st.sampled_from([True] * 7 + [False]),
+        has_fuel=st.booleans(),
     )
-    def begin(self, policies: tuple[str, str], limits: tuple[Limits, Limits], samples_roots: bool) -> None:
+    def begin(self, policies: tuple[str, str], limits: tuple[Limits, Limits], samples_roots: bool, has_fuel: bool) -> None:
+        self.has_fuel = has_fuel
         self.exporter = MemoryExporter()
         sampler = "always_on" if samples_roots else "always_off"
         self.recorder = SpanRecorder(self.exporter, sampler=sampler, engine=self.recorder_engine)
@@ -93,7 +100,14 @@ class BoundaryMachine(RuleBasedStateMachine):
         tracer = PassedOn(self.recorder) if self.is_passed_on else self.recorder
         self.scopes = [ScopeModel(self.recorded, limits[i], policies[i], f"plugin {i}") for i in range(2)]
         self.guests = [
-            RawGuest(tracer, engine=self.boundary, limits=scope.limits, remote_parents=scope.policy, plugin_name=scope.name)
+            RawGuest(
+                tracer,
+                engine=self.boundary,
+                limits=scope.limits,
+                fuel=MUCH_FUEL if has_fuel else None,
+                remote_parents=scope.policy,
+                plugin_name=scope.name,
+            )
             for scope in self.scopes
         ]
         self.guests.append(self.guests[0].in_another_store())
@@ -129,6 +143,15 @@ class BoundaryMachine(RuleBasedStateMachine):
     def call_of(self, who: int) -> HostCall:
         return HostCall(who, self.guests[who].snapshot())
 
+    def make(self, who: int, name: str, *arguments: int, payload_bytes: int = 0) -> Any:
+        """Make a host call, which costs what ABI.md says, and the few instructions round it."""
+        guest = self.guests[who]
+        before = guest.store.get_fuel() if self.has_fuel else 0
+        answer = guest.call(name, *arguments)
+        spent = before - guest.store.get_fuel() if self.has_fuel else FUEL_PER_CALL + payload_bytes
+        assert 0 <= spent - FUEL_PER_CALL - payload_bytes <= INSTRUCTIONS
+        return answer
+
     # --- Host calls ---
 
     @rule(who=GUESTS, seed=SEEDS)
@@ -153,7 +176,7 @@ class BoundaryMachine(RuleBasedStateMachine):
 
     def start_anywhere(self, who: int, at: int, length: int, out: int) -> None:
         guest, call = self.guests[who], self.call_of(who)
-        guest.call("start_span", at, length, out)
+        self.make(who, "start_span", at, length, out, payload_bytes=length)
         handle = SpanHandle.from_bytes(guest.read(out, HANDLE_BYTES)) if call.has(out, HANDLE_BYTES) else None
         assert guest.snapshot() == self.models[who].start_span(call, at, length, out, handle)
         if handle in self.recorded.spans and handle not in self.handles:
@@ -181,7 +204,7 @@ class BoundaryMachine(RuleBasedStateMachine):
 
     def record_anywhere(self, who: int, operation: str, handle: SpanHandle, at: int, length: int) -> None:
         guest, call = self.guests[who], self.call_of(who)
-        guest.call(operation, *handle.to_parts(), at, length)
+        self.make(who, operation, *handle.to_parts(), at, length, payload_bytes=length)
         self.models[who].record(call, operation, handle, at, length)
         assert guest.snapshot() == call.memory
 
@@ -189,14 +212,14 @@ class BoundaryMachine(RuleBasedStateMachine):
     def end(self, who: int, seed: int) -> None:
         rng = self.rng(seed)
         guest, call, handle, time = self.guests[who], self.call_of(who), self.handle_for(who % 2, rng), given.time(rng)
-        guest.call("end_span", *handle.to_parts(), time)
+        self.make(who, "end_span", *handle.to_parts(), time)
         self.models[who].end_span(call, handle, time)
         assert guest.snapshot() == call.memory
 
     @rule(who=GUESTS, seed=SEEDS)
     def current(self, who: int, seed: int) -> None:
         guest, call, out = self.guests[who], self.call_of(who), given.out(self.rng(seed))
-        answer = guest.call("current_span", out)
+        answer = self.make(who, "current_span", out)
         assert (answer, guest.snapshot()) == self.models[who].current_span(call, out)
 
     @rule(who=GUESTS, pages=st.sampled_from([0, 1, 1, 2, 100]))

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent / "corpus"
 LONGEST_SEED = 2000
 
 # A program for boundary_target.c: how it is set up, then for each step who calls, what is done, and with what.
-ROOMY, TIGHT = 0x0D, 0x00
+ROOMY, ROOMY_BEFORE_TIGHT, TIGHT = 0x0D, 0x01, 0x00  # the scopes' limits, and the recorder's
 START, SET_ATTRIBUTE, SET_STATUS, ADD_EVENT, END, CURRENT = range(6)
 WILD_START, WILD_ATTRIBUTE, WILD_STATUS, WILD_EVENT, PUSH, POP, GRANT, MARK_TIME, EXPIRE, CLOSE, REFUSE_MEMORY, TAKE = range(6, 18)
 RECORDING = {"attribute": SET_ATTRIBUTE, "span_status": SET_STATUS, "span_event": ADD_EVENT}
@@ -69,6 +69,7 @@ def call_seeds() -> list[bytes]:
     found.append(bytes([ROOMY, 0, START, 3]) + _sized(SPAN) + b"".join(bytes([0, SET_ATTRIBUTE, 3]) + _sized(text) for text in long_texts))
     many_keys = [b"\x92\xa2" + bytes([97 + number // 20, 97 + number % 20, number]) for number in range(100)]
     found.append(bytes([ROOMY, 0, START, 3]) + _sized(SPAN) + b"".join(bytes([0, SET_ATTRIBUTE, 3]) + _sized(pair) for pair in many_keys))
+    found.append(bytes([ROOMY_BEFORE_TIGHT, 0, START, 3]) + _sized(b"\x81\xa4name\xda\x02\x00" + b"x" * 512))
     surrounded = bytes([0, PUSH, 4, 0, CURRENT, 1, 0, SET_ATTRIBUTE, 4]) + _sized(b"\x92\xa1k\x01") + bytes([0, POP])
     known = bytes([0, GRANT, 4, 1, MARK_TIME, 9, 0, EXPIRE, 5, 0, REFUSE_MEMORY, 2, 1, CLOSE, 15, START, 3]) + _sized(SPAN)
     found.append(bytes([TIGHT]) + surrounded + known + bytes([0, START, 3]) + _sized(SPAN))

@@ -52,6 +52,7 @@ WRONG = {
     "a guest changes the span of another": (SpanTable, "touchable", lambda table, handle: TrackedSpan(handle)),
     "a guest names any parent": (SpanTable, "is_known_parent", lambda table, handle: True),
     "a byte behind a handle is written": (GuestCaller, "write_handle", write_too_much),
+    "a payload is not paid for": (GuestCaller, "charge_fuel", lambda guest, price: None),
     "a drop is counted twice": (ScopeStats, "drop", lambda stats, reason, count=1: stats.dropped.update({reason.value: 2 * count})),
     "a closed scope leaves its spans open": (SpanTable, "drain", lambda table: setattr(table, "closed", True) or []),
     "what was dropped is not counted on the span": (CallRules, "note_dropped", lambda rules, tracked, operation: None),

@@ -39,6 +39,14 @@ def test_the_property_sees_what_msgpack_would_reject(decoder, monkeypatch):
         codec_property.check(decoder, b"\x81\xa4code\x02")
 
 
+@pytest.mark.parametrize("time", ["c703ff010203", "d7ffffffffffffffff51"], ids=["three bytes", "too many nanoseconds"])
+def test_msgpack_has_no_say_where_it_rejects_the_bytes_of_its_own_times(decoder, time):
+    payload = bytes.fromhex("82a46e616d65a173a178" + time)
+    with pytest.raises(msgpack_peer.NoOpinion):
+        msgpack_peer.unpack(payload)
+    assert codec_property.check(decoder, payload) == 2
+
+
 def test_the_corpora_are_small_and_have_each_input_once():
     for path in sorted(corpus.FOLDER.glob("*.txt")):
         inputs = corpus.load(path.stem)
