@@ -1,6 +1,6 @@
 """A target for Atheris: any bytes through the codec in Python, whose coverage guides it, the decoder in C, and msgpack (codec_property).
 
-Its arguments are libFuzzer's.
+Its first argument is the program that runs it (fuzz.run), the others are libFuzzer's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ with atheris.instrument_imports(include=["bext_abi"]):
 def main() -> None:
     """Run until libFuzzer has enough; it ends the process."""
     decoder = new_decoder()
-    atheris.Setup(sys.argv, lambda data: check(decoder, data) and None)
+    atheris.Setup(sys.argv[1:], lambda data: check(decoder, data) and None)
     atheris.Fuzz()
 
 

@@ -22,9 +22,15 @@ MERGING = {"payloads": [], "calls": ["-use_counters=0"]}
 
 def command(target: str, folder: Path) -> list[str]:
     """The program that libFuzzer's options go to."""
-    if target == "codec":
-        return [sys.executable, str(HERE / "codec_target.py")]
-    return [str(build.TARGETS[target](folder))]
+    return [str(build.TARGETS[target](folder) if target in build.TARGETS else launcher(folder))]
+
+
+def launcher(folder: Path) -> Path:
+    """The target in Python as a program, since libFuzzer's merge runs it again by its name."""
+    program = folder / "codec"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "codec_target.py"}" "$0" "$@"\n')
+    program.chmod(0o755)
+    return program
 
 
 def environment() -> dict[str, str]:
