@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from bext_abi import AttrValue
 from bext_host.exporters.http import (
@@ -71,7 +72,7 @@ class OtlpSpanExporter:
         if config is None:
             tls = TlsFiles(certificate, client_certificate, client_key)
             config = otlp_config(endpoint=endpoint, headers=headers, timeout_seconds=timeout_seconds, compression=compression, tls=tls)
-        self._headers = config.headers
+        self._secrets = {**config.headers, "query": urlsplit(config.endpoint).query.replace("&", " ").replace("=", " ")}
         self._resource = encode_resource(resource_attributes(attributes=resource))
         sender = HttpSender(
             config.endpoint,
@@ -110,11 +111,11 @@ class OtlpSpanExporter:
         self._dispatch.shutdown(deadline)
 
     def _message_of(self, answer: Answer) -> str:
-        return without_values(status_message(answer), self._headers)
+        return without_values(status_message(answer), self._secrets)
 
     def _partly(self, answer: Answer) -> PartialSuccess:
         found = partial_success(answer)
-        return replace(found, message=without_values(found.message, self._headers))
+        return replace(found, message=without_values(found.message, self._secrets))
 
     def _request(self, batch: Sequence[FinishedSpan], start: int, stop: int) -> Request:
         encoded = encode_range(batch, start, stop, self._resource)
