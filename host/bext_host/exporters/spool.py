@@ -17,6 +17,7 @@ import fcntl
 import logging
 import os
 import secrets
+import stat
 import struct
 import time
 import weakref
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Final
 
 from bext_abi import BextTracerError
+from bext_host.escape import escape
 from bext_host.logs import log_safely
 from bext_host.private_folder import foreign, private_folder
 
@@ -115,7 +117,8 @@ class Spool:
     @property
     def own_spans(self) -> int:
         """How many of these this process put there."""
-        return 0 if self._own is None else self._own.spans
+        own = self._own
+        return 0 if own is None else own.spans
 
     def check(self) -> None:
         """Find out whether there can be such a directory, and make nothing. Raises FolderRefused or OSError where there cannot."""
@@ -135,7 +138,15 @@ class Spool:
             with self._locked() as directory:
                 self._own = _Folder.make(self._directory, directory)
             self._folders.append(self._own)
-        return Spooled(body, spans, self._own.path / self._own.put(body, spans), is_own=True)
+        return Spooled(body, spans, self._own.path / self._put(self._own, body, spans), is_own=True)
+
+    def _put(self, own: _Folder, body: bytes, spans: int) -> str:
+        try:
+            return own.put(body, spans)
+        except FileNotFoundError:  # somebody removed the folder; what was in it is missed when its turn comes
+            with self._locked() as directory:
+                own.make_again(directory)
+            return own.put(body, spans)
 
     def oldest(self) -> Spooled | None:
         """The body that waits longest, still there until `remove`; None where none waits."""
@@ -184,7 +195,7 @@ class Spool:
             return
         with suppress(FileNotFoundError), self._locked(make=False):
             for path in sorted(path for path in self._directory.iterdir() if path.is_dir() and not path.is_symlink()):
-                folder = _Folder.take_over(path)
+                folder = _taken_over(path)
                 if folder is not None:
                     self.damaged += folder.damaged
                     self._folders.append(folder)
@@ -198,13 +209,21 @@ class Spool:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield directory
             finally:
+                with suppress(OSError):  # in words, not by closing: a child that was forked meanwhile has a copy, which would keep the lock
+                    fcntl.flock(lock, fcntl.LOCK_UN)
                 os.close(lock)
 
     def forget_in_child(self) -> None:
-        """After a fork: the folders are the parent's. Closing a copy of a descriptor does not let go of the parent's lock."""
-        for folder in self._folders:
-            folder.close()
+        """After a fork: the folders are the parent's."""
         self._reset()
+
+
+def _taken_over(path: Path) -> _Folder | None:
+    try:
+        return _Folder.take_over(path)
+    except PermissionError as error:
+        log_safely(logger, logging.WARNING, "%s is left alone: %s", escape(str(path)), os.strerror(error.errno or 0))
+        return None
 
 
 class _Damaged(BextTracerError):
@@ -229,15 +248,22 @@ class _Folder:
         self.damaged = 0
         self._descriptor = descriptor
         self._last = 0
+        _folders.add(self)
 
     @classmethod
     def make(cls, directory: Path, descriptor: int) -> _Folder:
         """A new folder; the caller has the directory's lock, so nobody takes it over before it is locked."""
-        name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
-        os.mkdir(name, 0o700, dir_fd=descriptor)
-        opened = os.open(name, _READ | os.O_DIRECTORY, dir_fd=descriptor)
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return cls(directory / name, opened)
+        folder = cls(directory / f"{time.time_ns():020d}-{secrets.token_hex(4)}", -1)
+        folder.make_again(descriptor)
+        return folder
+
+    def make_again(self, directory: int) -> None:
+        """Make it, where it was removed under the same name. The caller has the directory's lock."""
+        name = self.path.name
+        os.mkdir(name, 0o700, dir_fd=directory)
+        self.close()
+        self._descriptor = os.open(name, _READ | os.O_DIRECTORY, dir_fd=directory)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @classmethod
     def take_over(cls, path: Path) -> _Folder | None:
@@ -246,15 +272,15 @@ class _Folder:
             opened = os.open(path, _READ | os.O_DIRECTORY)
         except FileNotFoundError:  # its process has just emptied it
             return None
+        folder = cls(path, opened)  # at once: what a child that is forked now lets go of, too
         if foreign(os.fstat(opened)) is not None:
-            os.close(opened)
+            folder.close()
             return None
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(opened)
+            folder.close()
             return None
-        folder = cls(path, opened)
         folder.scan()
         if folder.entries:
             return folder
@@ -266,7 +292,7 @@ class _Folder:
         for name in sorted(os.listdir(self._descriptor)):  # noqa: PTH208  # of what was locked, whatever the path leads to by now
             if name.endswith(_UNFINISHED):
                 os.unlink(name, dir_fd=self._descriptor)
-            elif name.endswith(_SUFFIX):
+            elif name.endswith(_SUFFIX) and stat.S_ISREG(os.stat(name, dir_fd=self._descriptor, follow_symlinks=False).st_mode):
                 self._found(name)
 
     def _found(self, name: str) -> None:
@@ -369,9 +395,14 @@ class _Folder:
 
 
 _spools: Final[weakref.WeakSet[Spool]] = weakref.WeakSet()
+_folders: Final[weakref.WeakSet[_Folder]] = weakref.WeakSet()
+"""All of them, since a thread of the parent may have been about to make one, or to take one over."""
 
 
 def _forget_all_in_child() -> None:
+    """Closing a copy of a descriptor does not let go of the parent's lock; keeping it would hold the lock after the parent's end."""
+    for folder in list(_folders):
+        folder.close()
     for spool in list(_spools):
         spool.forget_in_child()
 
