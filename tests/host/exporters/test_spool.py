@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bext_host.exporters.spool import Spool, SpoolFull, _Folder
+from bext_host.exporters.spool import Spool, SpoolFull
+from bext_host.exporters.spool_folder import Folder
 from bext_host.private_folder import FolderRefused
 from support.processes import environment
 
@@ -244,7 +245,7 @@ def test_a_child_forked_while_folders_are_taken_over_keeps_no_lock(folder, monke
     children: list[int] = []
     hold, end = os.pipe()
 
-    def forking(of: _Folder) -> None:
+    def forking(of: Folder) -> None:
         children.append(os.fork())
         if not children[0]:
             os.close(end)
@@ -252,8 +253,8 @@ def test_a_child_forked_while_folders_are_taken_over_keeps_no_lock(folder, monke
             os._exit(0)
         scan(of)
 
-    scan = _Folder.scan
-    monkeypatch.setattr(_Folder, "scan", forking)
+    scan = Folder.scan
+    monkeypatch.setattr(Folder, "scan", forking)
     spool = Spool(folder)
     try:
         spool.put(b"own", 2)
