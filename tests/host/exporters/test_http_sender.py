@@ -308,3 +308,8 @@ def test_a_query_is_not_shown(sender):
 def test_the_library_comes_with_the_first_sender():
     code = "import sys, bext_host, bext_host.exporters.http; assert 'urllib3' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_host_that_is_not_ascii_is_refused_in_words(sender):
+    with pytest.raises(ValueError, match="must be in its ASCII form, which begins with xn--"):
+        sender("http://ex\u00e4mple.test/")
