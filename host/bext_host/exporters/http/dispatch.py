@@ -243,6 +243,7 @@ class Dispatch:
     def _put_off(self, failed: SendFailed) -> None:
         """The receiver takes nothing now: wait, longer each time."""
         self._failed = failed
+        failed.__traceback__ = failed.__cause__ = failed.__context__ = None  # their frames hold a batch, and its body
         if not failed.attempts:  # it was not asked: time ran out before
             return
         now = time.monotonic()

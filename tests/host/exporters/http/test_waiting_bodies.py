@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import msgpack
 import pytest
 
 from bext_abi import FlushError, SpanStart
-from bext_host import Limits, SpanRecorder
+from bext_host import FinishedSpan, Limits, SpanRecorder
 from bext_host.exporters import SpansWaiting
 from bext_host.exporters.datadog import DatadogSettings, DatadogSpanExporter
 from bext_host.exporters.http import SEARCH_REQUESTS, BackOff, outbox
@@ -620,3 +622,20 @@ def test_what_was_left_and_is_refused_is_one_line_of_the_log_however_many_bodies
         recorder.close()
     (line,) = caplog.records
     assert line.getMessage().startswith("of earlier processes: 18 spans lost: 18 (waited, and was refused: ")
+
+
+def test_while_a_receiver_is_in_trouble_no_batch_is_held_beside_its_body():
+    """The error of the last request held the spans, by the frames of its traceback."""
+
+    class Watched(list[FinishedSpan]):
+        """A batch that can be watched."""
+
+    exporter = otlp("http://127.0.0.1:9/v1/traces", timeout_seconds=0.1)
+    batch = Watched([])
+    batch += recorded_batch(lambda recorder: record(recorder, "a"))
+    held = weakref.ref(batch)
+    with pytest.raises(SpansWaiting):
+        exporter.export(batch, time.monotonic() + 5.0)
+    del batch
+    gc.collect()
+    assert held() is None
