@@ -161,28 +161,26 @@ class _Written:
     wholly = False
 
 
-class _OurHttpConnection(HTTPConnection):
-    response_class = _TimedResponse
+class _Watched:
+    """What is ours of a connection of either kind."""
+
+    response_class: Any = _TimedResponse
 
     def __init__(self, written: _Written, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._written = written
 
     def request(self, *arguments: Any, **options: Any) -> None:
-        super().request(*arguments, **options)
+        super().request(*arguments, **options)  # type: ignore[misc]  # of the class beside this one
         self._written.wholly = True
 
 
-class _OurHttpsConnection(HTTPSConnection):
-    response_class = _TimedResponse
+class _OurHttpConnection(_Watched, HTTPConnection):
+    pass
 
-    def __init__(self, written: _Written, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._written = written
 
-    def request(self, *arguments: Any, **options: Any) -> None:
-        super().request(*arguments, **options)
-        self._written.wholly = True
+class _OurHttpsConnection(_Watched, HTTPSConnection):
+    pass
 
 
 def _no_answer(error: BaseException) -> NoAnswer:

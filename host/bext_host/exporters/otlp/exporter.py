@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from bext_host.exporters.http import (
     Answer,
     BackOff,
     Dispatch,
-    DispatchStats,
+    DispatchingExporter,
     Format,
     HttpSender,
     Outbox,
@@ -32,7 +32,7 @@ from .parts import halves, shown_first
 from .resource import encode_resource
 
 
-class OtlpSpanExporter:
+class OtlpSpanExporter(DispatchingExporter):
     """Posts spans to an OTLP receiver.
 
     `resource` are attributes of this process, over those of the environment (see `resource_attributes`). `endpoint` is the whole URL; it,
@@ -87,28 +87,6 @@ class OtlpSpanExporter:
         outbox = Outbox("otlp", sender.destination, spool, max_waiting_bytes)
         form = Format(self._request, halves, shown_first, partly=self._partly, max_body_bytes=max_body_bytes)
         self._dispatch = Dispatch(form, sender, outbox, back_off)
-
-    @property
-    def stats(self) -> DispatchStats:
-        """What was sent, given up and waits."""
-        return self._dispatch.stats
-
-    @property
-    def resend_at(self) -> float | None:
-        """When `resend` may help, a time of `time.monotonic()`; None where nothing waits."""
-        return self._dispatch.resend_at
-
-    def export(self, batch: Sequence[FinishedSpan], deadline: float) -> None:
-        """Send a batch. Raises SpansLost, which says how many spans were not taken and why, or SpansWaiting."""
-        self._dispatch.export(batch, deadline)
-
-    def resend(self, deadline: float, is_wanted: Callable[[], bool]) -> None:
-        """Send what waits. Raises as `export` does."""
-        self._dispatch.resend(deadline, is_wanted)
-
-    def shutdown(self, deadline: float) -> None:
-        """Send what waits, once more, and let go of the connection. What still waits in memory is lost. Raises as `export` does."""
-        self._dispatch.shutdown(deadline)
 
     def _message_of(self, answer: Answer) -> str:
         return without_values(status_message(answer), self._secrets)
