@@ -124,7 +124,7 @@ def _interrupt(session: Session) -> int:
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))  # whoever presses it again does not want to wait
     session.interrupt()
     if not session.done.wait(_GRACE_SECONDS) and not _ended(session):
-        fail("interrupted; the guest did not stop in time", INTERRUPTED)
+        fail("interrupted; a guest, or a tracer that waits for its receiver, did not stop in time: spans may be lost", INTERRUPTED)
         os._exit(INTERRUPTED)
     return INTERRUPTED
 

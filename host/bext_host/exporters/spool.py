@@ -16,62 +16,27 @@ import errno
 import fcntl
 import logging
 import os
-import secrets
-import struct
-import time
 import weakref
-import zlib
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bext_abi import BextTracerError
+from bext_host.escape import escape
 from bext_host.logs import log_safely
-from bext_host.private_folder import foreign, private_folder
+from bext_host.private_folder import private_folder
+
+from .spool_folder import HEADER, Damaged, Folder, Spooled
 
 logger = logging.getLogger("bext_host.exporters")
 
 DEFAULT_BYTES: Final = 256 * 2**20
 """How much a spool holds where nothing else is asked for."""
 
-_MAGIC: Final = b"bextspl1"
-_HEADER: Final = struct.Struct(">8sIIQ")
-"""The magic, the CRC-32 of what follows and the body, how many spans, and how many bytes of body."""
-_CHECKED: Final = struct.Struct(">IQ")
-
-_SUFFIX: Final = ".batch"
-_UNFINISHED: Final = ".part"
-_PART: Final = "-"
-"""Between a body's name and the number of a part of it: before the dot in the order of names, so that parts come before their whole."""
-_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-
 
 class SpoolFull(BextTracerError, OSError):
     """There is no room for another body: the spool's own bound is reached. What is there stays, since it is older."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spooled:
-    """A body that waits: how many spans it carries, where it lies, and whether this process put it there, or one before it."""
-
-    body: bytes
-    spans: int
-    path: Path
-    is_own: bool
-
-    @property
-    def key(self) -> Path:
-        """What tells it from others."""
-        return self.path
-
-    @property
-    def is_part(self) -> bool:
-        """Whether it came into the place of a larger one."""
-        return _PART in self.path.name
 
 
 class Spool:
@@ -93,8 +58,8 @@ class Spool:
         _spools.add(self)
 
     def _reset(self) -> None:
-        self._own: _Folder | None = None
-        self._folders: list[_Folder] = []
+        self._own: Folder | None = None
+        self._folders: list[Folder] = []
         self._looked = False
 
     @property
@@ -115,7 +80,8 @@ class Spool:
     @property
     def own_spans(self) -> int:
         """How many of these this process put there."""
-        return 0 if self._own is None else self._own.spans
+        own = self._own
+        return 0 if own is None else own.spans
 
     def check(self) -> None:
         """Find out whether there can be such a directory, and make nothing. Raises FolderRefused or OSError where there cannot."""
@@ -128,14 +94,22 @@ class Spool:
     def put(self, body: bytes, spans: int) -> Spooled:
         """Keep a body behind all that wait. Raises SpoolFull where it does not fit."""
         self._look()
-        size = _HEADER.size + len(body)
+        size = HEADER.size + len(body)
         if self.size_bytes + size > self._max_bytes:
             raise SpoolFull(errno.ENOSPC, f"the spool holds {self.size_bytes} of at most {self._max_bytes} bytes", str(self._directory))
         if self._own is None:
             with self._locked() as directory:
-                self._own = _Folder.make(self._directory, directory)
+                self._own = Folder.make(self._directory, directory)
             self._folders.append(self._own)
-        return Spooled(body, spans, self._own.path / self._own.put(body, spans), is_own=True)
+        return Spooled(body, spans, self._own.path / self._put(self._own, body, spans), is_own=True)
+
+    def _put(self, own: Folder, body: bytes, spans: int) -> str:
+        try:
+            return own.put(body, spans)
+        except FileNotFoundError:  # somebody removed the folder; what was in it is missed when its turn comes
+            with self._locked() as directory:
+                own.make_again(directory)
+            return own.put(body, spans)
 
     def oldest(self) -> Spooled | None:
         """The body that waits longest, still there until `remove`; None where none waits."""
@@ -145,7 +119,7 @@ class Spool:
                 entry = folder.entries[0]
                 try:
                     return folder.read(entry, is_own=folder is self._own)
-                except _Damaged as damage:
+                except Damaged as damage:
                     self.damaged += 1
                     log_safely(logger, logging.WARNING, "%s is removed: %s", str(folder.path / entry.name), str(damage))
                     folder.remove(entry.name)
@@ -161,7 +135,7 @@ class Spool:
         folder.remove(oldest.path.name)
         return [Spooled(body, spans, folder.path / name, oldest.is_own) for name, (body, spans) in zip(names, parts, strict=True)]
 
-    def _folder_of(self, spooled: Spooled) -> _Folder:
+    def _folder_of(self, spooled: Spooled) -> Folder:
         return next(folder for folder in self._folders if folder.path == spooled.path.parent)
 
     def remove(self, spooled: Spooled) -> None:
@@ -184,7 +158,7 @@ class Spool:
             return
         with suppress(FileNotFoundError), self._locked(make=False):
             for path in sorted(path for path in self._directory.iterdir() if path.is_dir() and not path.is_symlink()):
-                folder = _Folder.take_over(path)
+                folder = _taken_over(path)
                 if folder is not None:
                     self.damaged += folder.damaged
                     self._folders.append(folder)
@@ -198,174 +172,21 @@ class Spool:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield directory
             finally:
+                with suppress(OSError):  # in words, not by closing: a child that was forked meanwhile has a copy, which would keep the lock
+                    fcntl.flock(lock, fcntl.LOCK_UN)
                 os.close(lock)
 
     def forget_in_child(self) -> None:
-        """After a fork: the folders are the parent's. Closing a copy of a descriptor does not let go of the parent's lock."""
-        for folder in self._folders:
-            folder.close()
+        """After a fork: the folders are the parent's."""
         self._reset()
 
 
-class _Damaged(BextTracerError):
-    """A file that is not what was written."""
-
-
-@dataclass(slots=True)
-class _Entry:
-    name: str
-    size: int
-    spans: int
-
-
-class _Folder:
-    """A folder of batches, and its lock, which is held from the time it is made."""
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.path = path
-        self.entries: deque[_Entry] = deque()
-        self.size_bytes = 0
-        self.spans = 0
-        self.damaged = 0
-        self._descriptor = descriptor
-        self._last = 0
-
-    @classmethod
-    def make(cls, directory: Path, descriptor: int) -> _Folder:
-        """A new folder; the caller has the directory's lock, so nobody takes it over before it is locked."""
-        name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
-        os.mkdir(name, 0o700, dir_fd=descriptor)
-        opened = os.open(name, _READ | os.O_DIRECTORY, dir_fd=descriptor)
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return cls(directory / name, opened)
-
-    @classmethod
-    def take_over(cls, path: Path) -> _Folder | None:
-        """A folder whose process has ended. None where it lives, or where there is nothing of ours in it."""
-        try:
-            opened = os.open(path, _READ | os.O_DIRECTORY)
-        except FileNotFoundError:  # its process has just emptied it
-            return None
-        if foreign(os.fstat(opened)) is not None:
-            os.close(opened)
-            return None
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(opened)
-            return None
-        folder = cls(path, opened)
-        folder.scan()
-        if folder.entries:
-            return folder
-        folder.delete()
+def _taken_over(path: Path) -> Folder | None:
+    try:
+        return Folder.take_over(path)
+    except PermissionError as error:
+        log_safely(logger, logging.WARNING, "%s is left alone: %s", escape(str(path)), os.strerror(error.errno or 0))
         return None
-
-    def scan(self) -> None:
-        """Find what is in it. What a crash left half written goes."""
-        for name in sorted(os.listdir(self._descriptor)):  # noqa: PTH208  # of what was locked, whatever the path leads to by now
-            if name.endswith(_UNFINISHED):
-                os.unlink(name, dir_fd=self._descriptor)
-            elif name.endswith(_SUFFIX):
-                self._found(name)
-
-    def _found(self, name: str) -> None:
-        with os.fdopen(os.open(name, _READ, dir_fd=self._descriptor), "rb") as file:
-            size, header = os.fstat(file.fileno()).st_size, file.read(_HEADER.size)
-        spans = _HEADER.unpack(header)[2] if len(header) == _HEADER.size else 0
-        self._add(_Entry(name, size, spans))
-
-    def _add(self, entry: _Entry, *, first: bool = False) -> None:
-        self.entries.appendleft(entry) if first else self.entries.append(entry)
-        self.size_bytes += entry.size
-        self.spans += entry.spans
-
-    def put(self, body: bytes, spans: int) -> str:
-        """Write a body; the name of its file."""
-        self._last += 1
-        name = f"{self._last:08d}{_SUFFIX}"
-        self._add(self._write(name, body, spans))
-        return name
-
-    def put_before(self, name: str, parts: Sequence[tuple[bytes, int]]) -> list[str]:
-        """Write parts of the first body, which has this name, before it; their names."""
-        stem = name.removesuffix(_SUFFIX)
-        written: list[_Entry] = []
-        try:
-            for number, (body, spans) in enumerate(parts):
-                written.append(self._write(f"{stem}{_PART}{number}{_SUFFIX}", body, spans))
-        except BaseException:
-            for entry in written:
-                self._unlink(entry.name)
-            raise
-        for entry in reversed(written):
-            self._add(entry, first=True)
-        return [entry.name for entry in written]
-
-    def _write(self, name: str, body: bytes, spans: int) -> _Entry:
-        """Write a body so that it is there whole or not at all."""
-        unfinished = name + _UNFINISHED
-        checked = _CHECKED.pack(spans, len(body))
-        header = _HEADER.pack(_MAGIC, zlib.crc32(body, zlib.crc32(checked)), spans, len(body))
-        try:
-            with os.fdopen(os.open(unfinished, _WRITE, 0o600, dir_fd=self._descriptor), "wb") as file:
-                file.write(header)
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(unfinished, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
-            os.fsync(self._descriptor)
-        except BaseException:
-            self._unlink(unfinished)
-            raise
-        return _Entry(name, len(header) + len(body), spans)
-
-    def _unlink(self, name: str) -> None:
-        with suppress(OSError):
-            os.unlink(name, dir_fd=self._descriptor)
-
-    def read(self, entry: _Entry, *, is_own: bool) -> Spooled:
-        """The body of an entry. Raises _Damaged."""
-        try:
-            with os.fdopen(os.open(entry.name, _READ, dir_fd=self._descriptor), "rb") as file:
-                data = file.read(entry.size + 1)
-        except FileNotFoundError:
-            raise _Damaged("somebody removed it") from None
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            raise _Damaged(f"it cannot be read ({os.strerror(errno.EIO)})") from None
-        if len(data) != entry.size or len(data) < _HEADER.size:
-            raise _Damaged(f"it has {len(data)} bytes where {entry.size} were written")
-        magic, checksum, spans, length = _HEADER.unpack_from(data)
-        body = data[_HEADER.size :]
-        if magic != _MAGIC or length != len(body) or zlib.crc32(body, zlib.crc32(_CHECKED.pack(spans, length))) != checksum:
-            raise _Damaged("its checksum does not match")
-        return Spooled(body, spans, self.path / entry.name, is_own)
-
-    def remove(self, name: str) -> None:
-        """Take out the entry of this name, whether or not the file is still there."""
-        entry = next(entry for entry in self.entries if entry.name == name)
-        self.entries.remove(entry)
-        self.size_bytes -= entry.size
-        self.spans -= entry.spans
-        with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self._descriptor)
-
-    def delete(self) -> None:
-        """Remove the folder, where nothing else is in it."""
-        with suppress(OSError):
-            self.path.rmdir()
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the lock."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def __del__(self) -> None:
-        self.close()
 
 
 _spools: Final[weakref.WeakSet[Spool]] = weakref.WeakSet()

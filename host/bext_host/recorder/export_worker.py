@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,9 +12,13 @@ from queue import Empty, SimpleQueue
 from typing import Final, cast
 from weakref import finalize, ref
 
+from bext_host.logs import log_safely
+
 from .core import Batch
 from .exporter import ResendingExporter, SpanExporter
-from .outcome import Outcome, Settlement
+from .outcome import Outcome, Settlement, readable
+
+logger = logging.getLogger("bext_host.recorder")
 
 _Job = tuple["Future[Outcome]", Callable[[], Outcome]]
 
@@ -137,10 +143,11 @@ class ExportWorker:
         return self._call(lambda: resending.resend(deadline, is_wanted))
 
     def resend_at(self) -> float | None:
-        """When the exporter wants to send again what waits."""
+        """When the exporter wants to send again what waits; None, too, where it says what is no time."""
         try:
-            return None if self._resending is None else self._resending.resend_at
-        except Exception:  # noqa: BLE001  # an exporter's fault ends no thread
+            at = None if self._resending is None else self._resending.resend_at
+            return None if at is None or math.isnan(at) else float(at)
+        except BaseException:  # noqa: BLE001  # an exporter's fault ends no thread
             return None
 
     def resend_idle(self, is_wanted: Callable[[], bool]) -> None:
@@ -153,7 +160,7 @@ class ExportWorker:
         try:
             call()
         except BaseException as raised:  # noqa: BLE001  # whatever an exporter raises is the flush's to report
-            error = raised
+            error = readable(raised)
         settled = Settlement.of(given, self._kept_spans, error)
         self._kept_spans += settled.kept
         self._on_done(self.name, settled)
@@ -172,9 +179,15 @@ class ExportWorker:
             self._keep_thread()
 
     def _keep_thread(self) -> None:
+        """Start the thread. Where the system has none to give, jobs wait for the next time this is asked for."""
         if self._thread is None:
-            self._thread = threading.Thread(target=_work, args=(self._jobs, ref(self)), name=f"bext-export-{self.name}", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=_work, args=(self._jobs, ref(self)), name=f"bext-export-{self.name}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                log_safely(logger, logging.WARNING, "the thread of the exporter %s cannot be started: %s", self.name, error)
+                return
+            self._thread = thread
             finalize(self, self._jobs.put, None).atexit = False  # a recorder that was forgotten leaves no thread behind
 
 

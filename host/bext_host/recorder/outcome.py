@@ -43,6 +43,32 @@ def _within(count: int, most: int) -> int:
     return min(max(count, 0), most)
 
 
+def readable(error: BaseException) -> BaseException:
+    """What an exporter raised; a TypeError in its place where it is SpansLost or SpansWaiting whose counts are none."""
+    try:
+        is_readable = not isinstance(error, (SpansLost, SpansWaiting)) or _has_counts(error)
+    except Exception:  # noqa: BLE001  # a property of a class of the exporter's own
+        is_readable = False
+    return error if is_readable else TypeError(f"{type(error).__name__} with counts that are none")
+
+
+def _has_counts(error: SpansLost | SpansWaiting) -> bool:
+    counts: list[object] = [error.count]
+    if isinstance(error, SpansLost):
+        counts += [error.unencodable, *error.reasons.values()]
+        if error.waiting is not None:
+            counts.append(error.waiting.count)
+    return all(isinstance(count, int) for count in counts)
+
+
+def error_words(error: BaseException) -> str:
+    """Its type and its text, where it has one that can be had."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception as unsaid:  # noqa: BLE001  # an exporter's own class
+        return f"{type(error).__name__} (its text raises {type(unsaid).__name__})"
+
+
 class Outcome:
     """What calls have lost, added up; the first other error; and what waits after the last of them that says so."""
 
@@ -79,4 +105,4 @@ class Outcome:
     def words(self) -> str | None:
         """For people: what went wrong; None where nothing did, and nothing waits."""
         errors = (self._other, SpansLost(self._lost) if self._lost else None, self._waiting)
-        return "; ".join(f"{type(error).__name__}: {error}" for error in errors if error is not None) or None
+        return "; ".join(error_words(error) for error in errors if error is not None) or None

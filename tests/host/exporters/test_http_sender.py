@@ -104,6 +104,42 @@ def test_retry_after_is_seconds_or_a_date():
     assert [retry_after_seconds(value) for value in (None, "", "soon", "-1", "1.5", "\u0661")] == [None] * 6
 
 
+@pytest.mark.parametrize("part", ["99999999999999999999 00:00:00 GMT", "2030 99999999999999999999:00:00 GMT", "2030 00:00:00 +" + 20 * "9"])
+def test_a_retry_after_with_numbers_that_no_date_has_says_nothing(sender, part):
+    """Such a header made `send` raise OverflowError, and a body that waited was asked about twenty times a second for ever."""
+    with Receiver(answer(503, headers={"Retry-After": f"Wed, 01 Jan {part}"})) as receiver:
+        failed = failure(sender(receiver.url, timeout_seconds=0.3))
+    assert (failed.is_temporary, failed.retry_after_seconds) == (True, None)
+
+
+FIRST_LINES = [b"POST /v1/traces?key=sesame-open HTTP/1.1", b"HTTP/2 200 sesame-open", b"HTTP/1.1 sesame-open", 999 * b"sesame-open"]
+
+
+@pytest.mark.parametrize("first_line", FIRST_LINES, ids=range(len(FIRST_LINES)))
+def test_an_answer_that_is_not_http_is_not_shown_as_it_may_repeat_the_query(sender, first_line):
+    with Receiver(raw(first_line + b"\r\n\r\n")) as receiver:
+        failed = failure(sender(receiver.url + "?key=sesame-open", timeout_seconds=0.3))
+    assert str(failed).startswith(f"{receiver.url}: its answer is not HTTP, ")
+    assert "sesame" not in str(failed)
+
+
+def test_a_head_that_is_malformed_is_not_logged_with_the_query_for_each_answer(sender, caplog):
+    with Receiver(raw(b"HTTP/1.1 200 OK\r\nno colon\r\nX-Other: 1\r\n\r\nbody")) as receiver:
+        assert sender(receiver.url + "?key=sesame-open").send(b"body", soon()).body == b"body"
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("status", [101, 102, 103])
+def test_an_interim_answer_is_none_and_never_the_next_requests(sender, status):
+    two = raw(b"HTTP/1.1 %d Whatever\r\n\r\nHTTP/1.1 400 Late\r\nContent-Length: 0\r\n\r\n" % status)
+    with Receiver(two, answer(200)) as receiver:
+        one = sender(receiver.url)
+        assert one.send(b"body", soon()).attempts == 2
+        assert one.counts.answers_lost == 1
+    with Receiver(two) as receiver:
+        assert f"an interim answer ({status}), and no other" in str(failure(sender(receiver.url, timeout_seconds=0.3)))
+
+
 def test_503_until_the_deadline(sender):
     with Receiver(answer(503, b"overloaded")) as receiver:
         failed = failure(sender(receiver.url, timeout_seconds=0.3))
@@ -272,3 +308,8 @@ def test_a_query_is_not_shown(sender):
 def test_the_library_comes_with_the_first_sender():
     code = "import sys, bext_host, bext_host.exporters.http; assert 'urllib3' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_host_that_is_not_ascii_is_refused_in_words(sender):
+    with pytest.raises(ValueError, match="must be in its ASCII form, which begins with xn--"):
+        sender("http://ex\u00e4mple.test/")

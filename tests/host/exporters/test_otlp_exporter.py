@@ -48,7 +48,7 @@ def named(*names: str):
 
 
 def exporter(receiver, **options) -> OtlpSpanExporter:
-    return OtlpSpanExporter(endpoint=receiver.url, back_off=BackOff(0.001, 0.01), **options)
+    return OtlpSpanExporter(**{"endpoint": receiver.url, "back_off": BackOff(0.001, 0.01), **options})
 
 
 def export(receiver, spans, **options) -> SpansLost | None:
@@ -209,3 +209,9 @@ def test_a_headers_value_that_a_receiver_repeats_is_not_shown():
     with Receiver(answer(403, b"Bearer s3cret-token may not, s3cret-token")) as receiver:
         lost = export(receiver, named("a"), headers={"authorization": "Bearer s3cret-token", "x": "may"})
     assert "403 Forbidden: Bearer *** may not, ***, after 1 attempt" in str(lost)
+
+
+def test_a_querys_value_that_a_receiver_repeats_is_not_shown():
+    with Receiver(answer(404, b"no /v1/traces?api_key=s3cret-token here")) as receiver:
+        lost = export(receiver, named("a"), endpoint=receiver.url + "?api_key=s3cret-token&x=1")
+    assert "404 Not Found: no /v1/traces?api_key=*** here, after 1 attempt" in str(lost)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bext_host.exporters.spool import Spool, SpoolFull
+from bext_host.exporters.spool_folder import Folder
 from bext_host.private_folder import FolderRefused
 from support.processes import environment
 
@@ -233,3 +235,59 @@ def test_what_this_process_put_there_is_told_apart(folder):
     assert second.oldest().is_own is False
     second.remove(second.oldest())
     assert second.oldest().is_own is True
+
+
+def test_a_child_forked_while_folders_are_taken_over_keeps_no_lock(folder, monkeypatch):
+    """The child's copies of the locks lasted as long as it did: the next process waited for it for ever, or never took the folders over."""
+    earlier = Spool(folder)
+    earlier.put(b"earlier", 1)
+    earlier.close()
+    children: list[int] = []
+    hold, end = os.pipe()
+
+    def forking(of: Folder) -> None:
+        children.append(os.fork())
+        if not children[0]:
+            os.close(end)
+            os.read(hold, 1)
+            os._exit(0)
+        scan(of)
+
+    scan = Folder.scan
+    monkeypatch.setattr(Folder, "scan", forking)
+    spool = Spool(folder)
+    try:
+        spool.put(b"own", 2)
+        spool.close()
+        found = in_child("print(spool.oldest().body, spool.bodies)", folder)
+    finally:
+        os.close(end)
+        os.close(hold)
+        os.waitpid(children[0], 0)
+    assert (found.stdout, found.stderr) == ("b'earlier' 2\n", "")
+
+
+def test_a_directory_that_is_removed_in_the_middle_is_made_anew(folder):
+    """Nothing more was kept until the end of the process."""
+    spool = Spool(folder)
+    spool.put(b"gone", 1)
+    shutil.rmtree(folder)
+    spool.put(b"kept", 2)
+    assert spool.own_spans == 3  # the first is missed when its turn comes
+    assert everything(spool) == [(b"kept", 2)]
+    assert spool.damaged == 1
+    spool.put(b"later", 4)
+    spool.close()
+    assert everything(Spool(folder)) == [(b"later", 4)]
+
+
+def test_what_is_no_body_keeps_no_body_from_being_found(folder):
+    """A pipe made it wait for ever; a link or a folder made every `put` fail."""
+    spool = Spool(folder)
+    own = spool.put(b"body", 1).path.parent
+    spool.close()
+    os.mkfifo(own / "1.batch")
+    (own / "2.batch").mkdir()
+    (own / "3.batch").symlink_to("elsewhere")
+    (folder / "file").touch()
+    assert everything(Spool(folder)) == [(b"body", 1)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from bext_host.exporters.http import BackOff, Dispatch, DispatchStats, Format, HttpSender, Outbox, Request
+from bext_host.exporters.http import BackOff, Dispatch, DispatchingExporter, Format, HttpSender, Outbox, Request
 from bext_host.recorder.span import FinishedSpan
 from bext_host.version import version
 
@@ -19,7 +19,7 @@ TRACES_PATH: Final = "/v0.4/traces"
 _TRACE_COUNT: Final = "x-datadog-trace-count"
 
 
-class DatadogSpanExporter:
+class DatadogSpanExporter(DispatchingExporter):
     """Sends each batch to the agent, a chunk for each trace in it. `settings` are the environment's where they are not given.
 
     It holds nothing back, so a trace whose spans end in several batches arrives in several chunks, which Datadog puts together.
@@ -50,28 +50,6 @@ class DatadogSpanExporter:
         sender = HttpSender(url, headers, timeout_seconds, method="PUT", back_off=back_off)
         outbox = Outbox("datadog", sender.destination, spool, max_waiting_bytes)
         self._dispatch = Dispatch(Format(self._request, halves, shown_first, headers_of=_headers_of), sender, outbox, back_off)
-
-    @property
-    def stats(self) -> DispatchStats:
-        """What was sent, given up and waits."""
-        return self._dispatch.stats
-
-    @property
-    def resend_at(self) -> float | None:
-        """When `resend` may help, a time of `time.monotonic()`; None where nothing waits."""
-        return self._dispatch.resend_at
-
-    def export(self, batch: Sequence[FinishedSpan], deadline: float) -> None:
-        """Send a batch. Raises SpansLost, which says how many spans were not taken and why, or SpansWaiting."""
-        self._dispatch.export(batch, deadline)
-
-    def resend(self, deadline: float, is_wanted: Callable[[], bool]) -> None:
-        """Send what waits. Raises as `export` does."""
-        self._dispatch.resend(deadline, is_wanted)
-
-    def shutdown(self, deadline: float) -> None:
-        """Send what waits, once more, and let go of the connection. What still waits in memory is lost. Raises as `export` does."""
-        self._dispatch.shutdown(deadline)
 
     def _request(self, batch: Sequence[FinishedSpan], start: int, stop: int) -> Request:
         return Request(encode(batch[start:stop], self.settings).body, stop - start)

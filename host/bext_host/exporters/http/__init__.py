@@ -3,6 +3,7 @@
 from .answer import Answer, PartialSuccess, SendFailed
 from .delivery import MAX_BODY_BYTES, SEARCH_REQUESTS, Format, Request
 from .dispatch import Dispatch, DispatchStats
+from .exporter import DispatchingExporter
 from .outbox import Outbox
 from .retry import BackOff
 from .sender import HttpSender
@@ -15,6 +16,7 @@ __all__ = [
     "BackOff",
     "Dispatch",
     "DispatchStats",
+    "DispatchingExporter",
     "Format",
     "HttpSender",
     "Outbox",

@@ -34,6 +34,8 @@ class Address:
         host = parts.hostname
         if parts.scheme not in {"http", "https"} or not host:
             raise ValueError(f"{_shown(parts, port)!r} is no http:// or https:// URL with a host")
+        if not host.isascii():
+            raise ValueError(f"the host of {_shown(parts, port)!r} must be in its ASCII form, which begins with xn--")
         if parts.username is not None or parts.password is not None:
             raise ValueError(f"the URL {_shown(parts, port)!r} holds credentials: they belong in a header")
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -29,7 +29,7 @@ from urllib3.exceptions import (
 from bext_abi import BextTracerError
 
 from .address import Address
-from .answer import Answer
+from .answer import Answer, shown_message
 
 
 class NoAnswer(BextTracerError):
@@ -75,11 +75,16 @@ class Connections:
                 preload_content=False,
                 decode_content=False,
             )
-            return self._read(response)
+            answer = self._read(response)
         except (HTTPError, http.client.HTTPException, OSError) as error:
             failure = _no_answer(error)
             failure.is_sent = self._written.wholly
             raise failure from error
+        if answer.status < 200:  # what follows it is not read
+            interim = NoAnswer(f"an interim answer ({answer.status}), and no other")
+            interim.is_sent = True
+            raise interim
+        return answer
 
     def _read(self, response: Any) -> Answer:
         """The answer with its body up to the bound. The connection is kept where the body ended there."""
@@ -88,7 +93,7 @@ class Connections:
         except BaseException:
             response.close()
             raise
-        if len(body) > self._body_bytes:
+        if len(body) > self._body_bytes or response.status < 200:
             response.close()
         else:
             response.release_conn()
@@ -143,6 +148,12 @@ class _TimedResponse(http.client.HTTPResponse):
         self.fp.close()
         self.fp = io.BufferedReader(_TimedReader(sock))
 
+    def begin(self) -> None:
+        """Read the head. What is malformed in it stays unread: urllib3 would log it, with the whole URL, for each answer."""
+        super().begin()
+        self.msg.defects.clear()
+        self.msg.set_payload("")
+
 
 class _Written:
     """Whether the request under way was written wholly: what was not, no receiver can have taken."""
@@ -150,33 +161,34 @@ class _Written:
     wholly = False
 
 
-class _OurHttpConnection(HTTPConnection):
-    response_class = _TimedResponse
+class _Watched:
+    """What is ours of a connection of either kind."""
+
+    response_class: Any = _TimedResponse
 
     def __init__(self, written: _Written, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._written = written
 
     def request(self, *arguments: Any, **options: Any) -> None:
-        super().request(*arguments, **options)
+        super().request(*arguments, **options)  # type: ignore[misc]  # of the class beside this one
         self._written.wholly = True
 
 
-class _OurHttpsConnection(HTTPSConnection):
-    response_class = _TimedResponse
+class _OurHttpConnection(_Watched, HTTPConnection):
+    pass
 
-    def __init__(self, written: _Written, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._written = written
 
-    def request(self, *arguments: Any, **options: Any) -> None:
-        super().request(*arguments, **options)
-        self._written.wholly = True
+class _OurHttpsConnection(_Watched, HTTPSConnection):
+    pass
 
 
 def _no_answer(error: BaseException) -> NoAnswer:
     """What went wrong, in words that do not depend on urllib3's."""
-    cause = _innermost(error)
+    chain = _chain(error)
+    cause = chain[-1]
+    if any(_is_no_http(one) for one in chain):  # the error's own text is the answer's first line, which may repeat ours with the query
+        return NoAnswer("its answer is not HTTP")
     if isinstance(cause, ssl.SSLCertVerificationError):
         return NoAnswer(f"its certificate is not trusted ({cause.verify_message})", is_final=True)
     if isinstance(cause, TimeoutError) and cause.errno is None:  # ours, and not the system's ETIMEDOUT
@@ -198,13 +210,21 @@ _WORDS: Final[tuple[tuple[tuple[type[BaseException], ...], str], ...]] = (
 """In this order: a NameResolutionError is a NewConnectionError, which is a timeout in some versions."""
 
 
-def _innermost(error: BaseException) -> BaseException:
-    seen = error
-    while (cause := seen.__cause__ or seen.__context__) is not None:
-        seen = cause
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and its causes, the innermost last."""
+    seen = [error]
+    while (cause := seen[-1].__cause__ or seen[-1].__context__) is not None:
+        seen.append(cause)
     return seen
 
 
+def _is_no_http(error: BaseException) -> bool:
+    """Whether it tells of a first line that is none. An answer that never began is told by a kind of the same error."""
+    kinds = (http.client.BadStatusLine, http.client.UnknownProtocol)
+    return isinstance(error, kinds) and not isinstance(error, http.client.RemoteDisconnected)
+
+
 def _reason(error: BaseException) -> str:
+    """In few words."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return text or type(error).__name__
+    return shown_message(text) or type(error).__name__

@@ -6,21 +6,17 @@ refuses one, the span at fault is looked for and named. Where it takes none for 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from bext_host.escape import escape
-from bext_host.logs import log_safely
 from bext_host.recorder.span import FinishedSpan
 
 from .answer import Answer, PartialSuccess, SendFailed, shown_message
 from .losses import Losses
 from .outbox import NotKept, Outbox
 from .sender import HttpSender
-
-logger = logging.getLogger("bext_host.exporters")
 
 MAX_BODY_BYTES: Final = 4 * 2**20
 """The size of a request before compression, which receivers commonly take."""
@@ -138,7 +134,7 @@ class Delivery:
         try:
             self._outbox.put(request.body, request.spans, is_doubtful=is_doubtful)
         except NotKept as why:
-            self._losses.add(request.spans, f"{failed}; not kept {self._outbox.where}: {why}")
+            self._losses.add(request.spans, f"{failed}; not kept ({self._outbox.where}): {why}")
 
     def _leave_out(self, request: Request) -> None:
         """Count the spans that could not be encoded into a request that has come to its end."""
@@ -175,14 +171,14 @@ class Delivery:
         return shown_span(span.name, span.handle.span_id_hex, span.handle.trace_id_hex)
 
 
-def rejected_spans(partly: PartialSuccess, spans: int, address: str, losses: Losses | None) -> int:
-    """How many spans of a body a receiver says it left out, counted into `losses`. A message without any is a warning, which is logged."""
+def rejected_spans(partly: PartialSuccess, spans: int, address: str, losses: Losses, *, is_own: bool = True) -> int:
+    """How many spans of a body a receiver says it left out, counted into `losses`. A message without any is a warning, kept there, too."""
     message = shown_message(partly.message)
     rejected = min(max(partly.rejected_spans, 0), spans)
-    if rejected and losses is not None:
-        losses.add(rejected, f"{address}: rejected{f': {message}' if message else ''}")
+    if rejected:
+        losses.add(rejected, f"{address}: rejected{f': {message}' if message else ''}", is_own=is_own)
     elif message:
-        log_safely(logger, logging.WARNING, "%s took the spans, and says: %s", address, message)
+        losses.warnings.add(f"{address} took the spans, and says: {message}")
     return rejected
 
 

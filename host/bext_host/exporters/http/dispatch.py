@@ -29,6 +29,9 @@ logger = logging.getLogger("bext_host.exporters")
 MOST_RETRY_AFTER_SECONDS: Final = 3600.0
 """How long a receiver can ask for no request."""
 
+MOST_WARNINGS: Final = 20
+"""How many different warnings are logged: a receiver, or a disk, may have one for every request."""
+
 SENT_BEFORE_A_BATCH: Final = 4
 """How many waiting bodies are sent before a new batch, which is kept behind them where there are more: batches must not wait for long."""
 
@@ -75,6 +78,7 @@ class Dispatch:
         self._refusals_left = SEARCH_REQUESTS
         self._is_readable = True
         self._last_stats: DispatchStats | None = None
+        self._warned: set[str] = set()
         self._taken = self._given_up = self._earlier_taken = self._earlier_given_up = 0
 
     @property
@@ -165,7 +169,12 @@ class Dispatch:
 
     def _send_again(self, waiting: Stored, deadline: float, losses: Losses) -> bool:
         """One request with the body; whether the next may follow."""
-        headers = self._form.headers_of(waiting.body)
+        try:
+            headers = self._form.headers_of(waiting.body)
+        except Exception as error:  # noqa: BLE001  # its checksum is right: somebody else's format, which must not hold up the others
+            self._remove(waiting)
+            self._give_up(waiting, f"waited, and cannot be read: {type(error).__name__}", losses)
+            return True
         try:
             answer = self._sender.send(waiting.body, deadline, headers, at_most_attempts=1, is_doubtful=self._outbox.is_doubtful(waiting))
         except SendFailed as failed:
@@ -185,16 +194,28 @@ class Dispatch:
         """Look for the span at fault, or give the body up."""
         if failed.status in BODY_IS_AT_FAULT and self._halved(waiting):
             return
-        who = f"{self._form.shown_first(waiting.body)} " if waiting.spans == 1 else ""
+        who = f"{self._shown_first(waiting.body)} " if waiting.spans == 1 else ""
         self._remove(waiting)
         self._give_up(waiting, f"{who}waited, and was refused: {failed}", losses)
+
+    def _shown_first(self, body: bytes) -> str:
+        try:
+            return self._form.shown_first(body)
+        except Exception:  # noqa: BLE001  # as in _send_again
+            return "a span"
+
+    def _halves(self, body: bytes) -> tuple[bytes, bytes, int] | None:
+        try:
+            return self._form.halves(body)
+        except Exception:  # noqa: BLE001  # as in _send_again
+            return None
 
     def _halved(self, waiting: Stored) -> bool:
         """Put the halves of a body in its place, where it has some and not too many of its parts were refused."""
         if not waiting.is_part:
             self._refusals_left = SEARCH_REQUESTS
         self._refusals_left -= 1
-        halves = self._form.halves(waiting.body) if self._refusals_left > 0 and waiting.spans > 1 else None
+        halves = self._halves(waiting.body) if self._refusals_left > 0 and waiting.spans > 1 else None
         if halves is None:
             return False
         first, second, spans = halves
@@ -206,7 +227,7 @@ class Dispatch:
 
     def _note_taken(self, waiting: Stored, answer: Answer, losses: Losses) -> None:
         partly = self._form.partly(answer)
-        rejected = rejected_spans(partly, waiting.spans, self._sender.address, losses if waiting.is_own else None)
+        rejected = rejected_spans(partly, waiting.spans, self._sender.address, losses, is_own=waiting.is_own)
         if waiting.is_own:
             self._taken += waiting.spans - rejected
         else:
@@ -217,11 +238,12 @@ class Dispatch:
         try:
             self._outbox.remove(waiting)
         except NotKept as why:
-            log_safely(logger, logging.WARNING, "%s: a body that is done with cannot be removed: %s", self._outbox.where, str(why))
+            self._warn(f"{self._outbox.where}: a body that is done with cannot be removed: {why}")
 
     def _put_off(self, failed: SendFailed) -> None:
         """The receiver takes nothing now: wait, longer each time."""
         self._failed = failed
+        failed.__traceback__ = failed.__cause__ = failed.__context__ = None  # their frames hold a batch, and its body
         if not failed.attempts:  # it was not asked: time ran out before
             return
         now = time.monotonic()
@@ -236,11 +258,9 @@ class Dispatch:
             self._give_up(waiting, f"waited {self._outbox.where} until the end: {self._why()}", losses)
 
     def _give_up(self, waiting: Stored, reason: str, losses: Losses) -> None:
-        if waiting.is_own:
-            losses.add(waiting.spans, reason)
-            return
-        self._earlier_given_up += waiting.spans
-        log_safely(logger, logging.WARNING, "%d spans of an earlier process given up: %s", waiting.spans, reason)
+        losses.add(waiting.spans, reason, is_own=waiting.is_own)
+        if not waiting.is_own:
+            self._earlier_given_up += waiting.spans
 
     def _why(self) -> str:
         return "not sent yet" if self._failed is None else str(self._failed)
@@ -249,11 +269,25 @@ class Dispatch:
         """What a call has to tell at its end."""
         waiting = None
         self._given_up += losses.count
+        self._log(losses)
         if self._outbox.bodies:
             waiting = SpansWaiting(self._outbox.own_spans, self._outbox.where, self._why(), earlier=self._outbox.earlier_spans)
         if losses.reasons:
             return SpansLost(losses.reasons, unencodable=losses.unencodable, waiting=waiting)
         return waiting
+
+    def _log(self, losses: Losses) -> None:
+        """What no flush tells."""
+        if losses.earlier:
+            log_safely(logger, logging.WARNING, "of earlier processes: %s", SpansLost(losses.earlier))
+        for warning in sorted(losses.warnings):
+            self._warn(warning)
+
+    def _warn(self, warning: str) -> None:
+        """Log what may be so for every request: each such line once, and not many of them."""
+        if warning not in self._warned and len(self._warned) < MOST_WARNINGS:
+            self._warned.add(warning)
+            log_safely(logger, logging.WARNING, "%s", warning)
 
     def _raise(self, losses: Losses) -> None:
         error = self._error(losses)

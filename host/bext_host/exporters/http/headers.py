@@ -22,7 +22,10 @@ def checked_headers(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def without_values(text: str, headers: Mapping[str, str]) -> str:
-    """A receiver's text without what our headers say, which may be a key that it repeats. Words shorter than 8 characters stay."""
+    """A receiver's text without what our headers say, which may be a key that it repeats. Words shorter than 8 characters stay.
+
+    What else may be a key is given as a header, too.
+    """
     for value in headers.values():
         for word in value.split():
             if len(word) >= _SHORTEST_SECRET:

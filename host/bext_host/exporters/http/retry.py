@@ -34,7 +34,7 @@ def retry_after_seconds(value: str | None) -> float | None:
         return float(text[:9])  # thirty years are enough
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+        aware = date if date.tzinfo is not None else date.replace(tzinfo=timezone.utc)
+        return max(0.0, (aware - datetime.now(timezone.utc)).total_seconds())
+    except Exception:  # noqa: BLE001  # a receiver can write anything, and the parser raises more than ValueError for it
         return None
-    aware = date if date.tzinfo is not None else date.replace(tzinfo=timezone.utc)
-    return max(0.0, (aware - datetime.now(timezone.utc)).total_seconds())

@@ -56,10 +56,11 @@ class SendCounts:
 class HttpSender:
     """Sends bodies to `url` through a kept-alive connection, by POST, or PUT as `method` says.
 
-    `timeout_seconds` bounds one `send` with all its attempts. `compress` sends it gzipped. `message_of` takes a receiver's message out
-    of an answer that is no success; default: the body as text. For one thread at a time, but `close`, which any thread may call. A forked
-    child connects anew. Raises ValueError for an address, a header, a time or a file that cannot be right, and ImportError that says what
-    to install where urllib3 is missing.
+    `timeout_seconds` bounds one `send` with all its attempts, but for two things that the system bounds alone: how long it takes to
+    resolve a name, and that of a host with several addresses each is tried for all the time that is left. `compress` sends it gzipped.
+    `message_of` takes a receiver's message out of an answer that is no success; default: the body as text. For one thread at a time, but
+    `close`, which any thread may call. A forked child connects anew. Raises ValueError for an address, a header, a time or a file that
+    cannot be right, and ImportError that says what to install where urllib3 is missing.
     """
 
     def __init__(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from bext_abi import AttrValue
 from bext_host.exporters.http import (
@@ -12,7 +13,7 @@ from bext_host.exporters.http import (
     Answer,
     BackOff,
     Dispatch,
-    DispatchStats,
+    DispatchingExporter,
     Format,
     HttpSender,
     Outbox,
@@ -31,7 +32,7 @@ from .parts import halves, shown_first
 from .resource import encode_resource
 
 
-class OtlpSpanExporter:
+class OtlpSpanExporter(DispatchingExporter):
     """Posts spans to an OTLP receiver.
 
     `resource` are attributes of this process, over those of the environment (see `resource_attributes`). `endpoint` is the whole URL; it,
@@ -71,7 +72,7 @@ class OtlpSpanExporter:
         if config is None:
             tls = TlsFiles(certificate, client_certificate, client_key)
             config = otlp_config(endpoint=endpoint, headers=headers, timeout_seconds=timeout_seconds, compression=compression, tls=tls)
-        self._headers = config.headers
+        self._secrets = {**config.headers, "query": urlsplit(config.endpoint).query.replace("&", " ").replace("=", " ")}
         self._resource = encode_resource(resource_attributes(attributes=resource))
         sender = HttpSender(
             config.endpoint,
@@ -87,34 +88,12 @@ class OtlpSpanExporter:
         form = Format(self._request, halves, shown_first, partly=self._partly, max_body_bytes=max_body_bytes)
         self._dispatch = Dispatch(form, sender, outbox, back_off)
 
-    @property
-    def stats(self) -> DispatchStats:
-        """What was sent, given up and waits."""
-        return self._dispatch.stats
-
-    @property
-    def resend_at(self) -> float | None:
-        """When `resend` may help, a time of `time.monotonic()`; None where nothing waits."""
-        return self._dispatch.resend_at
-
-    def export(self, batch: Sequence[FinishedSpan], deadline: float) -> None:
-        """Send a batch. Raises SpansLost, which says how many spans were not taken and why, or SpansWaiting."""
-        self._dispatch.export(batch, deadline)
-
-    def resend(self, deadline: float, is_wanted: Callable[[], bool]) -> None:
-        """Send what waits. Raises as `export` does."""
-        self._dispatch.resend(deadline, is_wanted)
-
-    def shutdown(self, deadline: float) -> None:
-        """Send what waits, once more, and let go of the connection. What still waits in memory is lost. Raises as `export` does."""
-        self._dispatch.shutdown(deadline)
-
     def _message_of(self, answer: Answer) -> str:
-        return without_values(status_message(answer), self._headers)
+        return without_values(status_message(answer), self._secrets)
 
     def _partly(self, answer: Answer) -> PartialSuccess:
         found = partial_success(answer)
-        return replace(found, message=without_values(found.message, self._headers))
+        return replace(found, message=without_values(found.message, self._secrets))
 
     def _request(self, batch: Sequence[FinishedSpan], start: int, stop: int) -> Request:
         encoded = encode_range(batch, start, stop, self._resource)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import msgpack
 import pytest
 
 from bext_abi import FlushError, SpanStart
-from bext_host import Limits, SpanRecorder
+from bext_host import FinishedSpan, Limits, SpanRecorder
 from bext_host.exporters import SpansWaiting
 from bext_host.exporters.datadog import DatadogSettings, DatadogSpanExporter
 from bext_host.exporters.http import SEARCH_REQUESTS, BackOff, outbox
@@ -506,7 +508,7 @@ def test_a_spool_that_cannot_be_written_later_costs_what_it_should_have_kept_and
         recorder = SpanRecorder(exporter)
         spool.write_text("somebody else's")
         record(recorder, "a")
-        assert f"not kept spool {spool}: Not a directory" in failure(recorder.flush)
+        assert f"not kept (spool {spool}): Not a directory" in failure(recorder.flush)
         assert accounts(recorder, exporter) == (0, 0, 1)
         record(recorder, "b")
         recorder.flush()
@@ -564,3 +566,76 @@ def test_a_forked_child_starts_empty_handed(place):
         assert bodies(receiver)[1:] == [["child"]]
         recorder.flush()
         assert bodies(receiver)[2:] == [["parent"]]
+
+
+def test_a_body_that_no_one_can_read_holds_up_no_other_and_costs_no_new_batch(tmp_path, caplog):
+    """Whole by its checksum, but of another format: every batch from then on was lost, uncounted by the exporter, and it stayed."""
+    with Receiver(answer(200, b"{}")) as receiver:
+        settings = DatadogSettings(agent_url=receiver.url.removesuffix("/v1/traces"), service="s")
+        exporter = DatadogSpanExporter(settings, spool=tmp_path / "spool")
+        left = outbox.Outbox("datadog", exporter._dispatch._sender.destination, tmp_path / "spool")
+        left.put(b"\xc1", 3, is_doubtful=False)
+        left.put(msgpack.packb([[{}]]), 1, is_doubtful=False)
+        left.close()
+        recorder = SpanRecorder(exporter)
+        record(recorder, "a")
+        recorder.flush()
+        assert accounts(recorder, exporter) == (1, 0, 0)
+        assert (exporter.stats.earlier_taken, exporter.stats.earlier_given_up, exporter.stats.earlier_waiting) == (1, 3, 0)
+        recorder.close()
+    assert "of earlier processes: 3 spans lost: 3 (waited, and cannot be read: " in caplog.text
+
+
+def test_a_body_that_cannot_be_looked_into_is_refused_as_a_whole(tmp_path):
+    with Receiver(answer(400)) as receiver:
+        exporter = otlp(receiver.url, spool=tmp_path / "spool")
+        left = outbox.Outbox("otlp", exporter._dispatch._sender.destination, tmp_path / "spool")
+        for spans in (1, 5):
+            left.put(b"\xff", spans, is_doubtful=False)
+        left.close()
+        recorder = SpanRecorder(exporter)
+        recorder.flush()
+        assert (exporter.stats.earlier_given_up, exporter.stats.earlier_waiting) == (6, 0)
+        recorder.close()
+
+
+def test_what_a_receiver_says_with_every_answer_is_logged_once(caplog):
+    message = answer(200, b"\x0a\x09\x12\x07old api", {"Content-Type": "application/x-protobuf"})
+    with Receiver(message) as receiver:
+        recorder = SpanRecorder(otlp(receiver.url))
+        for _ in range(5):
+            record(recorder, "a")
+            recorder.flush()
+    assert [record.getMessage() for record in caplog.records] == [f"{receiver.url} took the spans, and says: old api"]
+
+
+def test_what_was_left_and_is_refused_is_one_line_of_the_log_however_many_bodies(tmp_path, caplog):
+    with Receiver(answer(500)) as receiver:
+        exporter = otlp(receiver.url, spool=tmp_path / "spool")
+        left = outbox.Outbox("otlp", exporter._dispatch._sender.destination, tmp_path / "spool")
+        for _ in range(9):
+            left.put(b"", 2, is_doubtful=False)
+        left.close()
+        recorder = SpanRecorder(exporter)
+        recorder.flush()
+        assert exporter.stats.earlier_given_up == 18
+        recorder.close()
+    (line,) = caplog.records
+    assert line.getMessage().startswith("of earlier processes: 18 spans lost: 18 (waited, and was refused: ")
+
+
+def test_while_a_receiver_is_in_trouble_no_batch_is_held_beside_its_body():
+    """The error of the last request held the spans, by the frames of its traceback."""
+
+    class Watched(list[FinishedSpan]):
+        """A batch that can be watched."""
+
+    exporter = otlp("http://127.0.0.1:9/v1/traces", timeout_seconds=0.1)
+    batch = Watched([])
+    batch += recorded_batch(lambda recorder: record(recorder, "a"))
+    held = weakref.ref(batch)
+    with pytest.raises(SpansWaiting):
+        exporter.export(batch, time.monotonic() + 5.0)
+    del batch
+    gc.collect()
+    assert held() is None
