@@ -3,8 +3,7 @@
     cd tests && python -m guest_sdk.figures            what a fresh measurement says
     cd tests && python -m guest_sdk.figures --write    put it into the README
 
-Every number of a table is compared with its own tolerance in mind: toolchains are pinned, but Debian mends its clang, and an id of few
-digits takes fewer instructions to write.
+The test leaves a few per cent: Debian may mend its clang, and a small id takes fewer instructions to write.
 """
 
 from __future__ import annotations
