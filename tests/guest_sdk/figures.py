@@ -37,10 +37,10 @@ Row = tuple[str, ...]
 def added_row(build: Build) -> Row:
     """A build of everything; its number is `?` where the toolchain is not there."""
     try:
-        added = f"{build.added:,}"
+        build.check()
     except BuildError:
-        added = NOT_BUILT
-    return build.language, f"`{build.command}`", added
+        return build.language, f"`{build.command}`", NOT_BUILT
+    return build.language, f"`{build.command}`", f"{build.added:,}"
 
 
 def fixture_row(language: str) -> Row:
