@@ -49,10 +49,12 @@ MAY_IMPORT = {
         *LEAVES,
     },
     "bext_host.bench": {"bext_abi", "bext_host.boundary", "bext_host.recorder", "bext_host.exporters", *LEAVES},
+    "bext_host.fuzzing": {"bext_abi", "bext_host.boundary", "bext_host.runtime", *LEAVES},
     "bext_host.cli": {
         "bext_abi",
         "bext_host.bench",
         "bext_host.boundary",
+        "bext_host.fuzzing",
         "bext_host.recorder",
         "bext_host.exporters",
         "bext_host.runtime",
@@ -63,7 +65,7 @@ MAY_IMPORT = {
 """What each part may import of ours, besides itself."""
 
 THIRD_PARTIES = {
-    "wasmtime": {"bext_host.bench", "bext_host.boundary", "bext_host.runtime"},
+    "wasmtime": {"bext_host.bench", "bext_host.boundary", "bext_host.fuzzing.plan", "bext_host.runtime"},
     "msgpack": {
         "bext_abi.codec",
         "bext_host.bench",

@@ -62,7 +62,7 @@ void bext_scope_pop_current(bext_scope *scope);
 void bext_scope_grant(bext_scope *scope, const bext_handle_parts *handle);
 void bext_scope_traffic(bext_scope *scope, bext_traffic *out);
 void bext_scope_mark_time(bext_scope *scope, uint64_t millis);
-bool bext_scope_take_oldest(bext_scope *scope, uint64_t before_millis, bext_handle_parts *out);
+bool bext_scope_take_last_before(bext_scope *scope, uint64_t before_millis, bext_handle_parts *out);
 void bext_scope_close(bext_scope *scope);
 bool bext_scope_take_last(bext_scope *scope, bext_handle_parts *out);
 

@@ -67,8 +67,6 @@ void bext_scope_release(bext_scope *scope) {
   free(scope);
 }
 
-size_t bext_scope_references(bext_scope *scope) { return atomic_load(&scope->references); }
-
 const bext_limits *bext_scope_limits(const bext_scope *scope) { return &scope->limits; }
 
 enum bext_remote_parents bext_scope_policy(const bext_scope *scope) { return scope->policy; }
@@ -286,16 +284,16 @@ void bext_scope_mark_time(bext_scope *scope, uint64_t millis) {
   bext_scope_unlock(scope);
 }
 
-bool bext_scope_take_oldest(bext_scope *scope, uint64_t before_millis, bext_handle_parts *out) {
+bool bext_scope_take_last_before(bext_scope *scope, uint64_t before_millis, bext_handle_parts *out) {
   bext_scope_lock(scope);
-  bext_tracked_span *tracked = scope->oldest;
-  bool is_old = tracked && tracked->started_millis < before_millis;
-  if (is_old) {
+  bext_tracked_span *tracked = scope->newest;
+  while (tracked && tracked->started_millis >= before_millis) tracked = tracked->older;
+  if (tracked) {
     *out = tracked->handle;
     discard(scope, bext_scope_take_ended(scope, out));
   }
   bext_scope_unlock(scope);
-  return is_old;
+  return tracked != NULL;
 }
 
 void bext_scope_close(bext_scope *scope) {

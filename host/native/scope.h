@@ -62,8 +62,6 @@ bext_scope *bext_scope_new(const bext_limits *limits, enum bext_remote_parents p
 void bext_scope_retain(bext_scope *scope);
 /* Frees the scope with the last reference. It must be closed, or nobody wants to know what was open. */
 void bext_scope_release(bext_scope *scope);
-/* How many references there are: 1 where only the scope's Python object is left. */
-size_t bext_scope_references(bext_scope *scope);
 
 const bext_limits *bext_scope_limits(const bext_scope *scope);
 enum bext_remote_parents bext_scope_policy(const bext_scope *scope);
@@ -118,8 +116,8 @@ void bext_scope_grant(bext_scope *scope, const bext_handle_parts *handle);
 
 /* The time from now on at which spans start, by a clock of the caller's. Before the first mark it is 0. */
 void bext_scope_mark_time(bext_scope *scope, uint64_t millis);
-/* Takes the open span that started first, where that was before this time; it stays known as a parent. */
-bool bext_scope_take_oldest(bext_scope *scope, uint64_t before_millis, bext_handle_parts *out);
+/* Takes the open span that started last before this time; it stays known as a parent. False where none is left. */
+bool bext_scope_take_last_before(bext_scope *scope, uint64_t before_millis, bext_handle_parts *out);
 
 /* Closes the scope to host calls. What is open stays until it is taken. */
 void bext_scope_close(bext_scope *scope);

@@ -81,12 +81,12 @@ def depth(value: Any) -> int:
 def unpack(data: bytes) -> Any:
     """What msgpack's own unpacker makes of it. Maps become tuples of pairs, so that any key will do.
 
-    It reads extension type -1 as a time and judges its bytes, which is not framing.
+    It reads extension type -1 as a time and judges its length and its nanoseconds, which is not framing.
     """
     try:
         return msgpack.unpackb(data, strict_map_key=False, use_list=False, object_pairs_hook=tuple, unicode_errors="surrogateescape")
     except ValueError as error:
-        if "imestamp" not in str(error):
+        if "imestamp" not in str(error) and "nanoseconds" not in str(error):
             raise
         return None
 

@@ -6,12 +6,14 @@
 #include "wasmtime_api.h"
 
 #define STAND_IN_MEMORY_BYTES 65536
+#define STAND_IN_GUARD_BYTES 1024
 
 /* A store, which is its own context and caller. */
 typedef struct stand_in_store {
   uint64_t id;
   uint64_t fuel;
   uint8_t memory[STAND_IN_MEMORY_BYTES];
+  uint8_t behind[STAND_IN_GUARD_BYTES]; /* no part of it: a driver may have a sanitizer watch it */
   void *watcher;
   void (*gone)(void *watcher); /* to be called when the store goes, where it is not NULL */
 } stand_in_store;

@@ -12,6 +12,7 @@ import pytest
 
 from bext_host import engine
 from native.c_build import ROOT, compiler
+from native.extension_build import copy_packages
 from support.processes import environment
 
 pytestmark = [
@@ -20,36 +21,14 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc on this machine, whose sanitizers are used"),
 ]
 
-BUILD = """
-import sys
-sys.path.insert(0, "host/native")
-from build_native import ffibuilder
-module, source, extension, keywords = ffibuilder._assigned_source
-flags = sys.argv[2:]
-keywords.update(optional=False, extra_compile_args=[*keywords["extra_compile_args"], "-g", "-O1", *flags], extra_link_args=flags)
-print(ffibuilder.compile(tmpdir=sys.argv[1]))
-"""
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
 
 
 @pytest.fixture(scope="module")
 def sanitized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the packages as installed, but for the extension, which is built with sanitizers."""
-    import bext_abi
-    import bext_host
-
     folder = tmp_path_factory.mktemp("sanitized")
-    for package in (bext_abi, bext_host):
-        shutil.copytree(Path(package.__file__).parent, folder / package.__name__)
-    build = folder / "build"
-    (build / "abi").mkdir(parents=True)
-    shutil.copytree(ROOT / "host" / "native", build / "host" / "native")
-    shutil.copy(ROOT / "abi" / "bext_tracer_abi.h", build / "abi")
-    environ = {**os.environ, "CC": compiler("gcc")}
-    command = [sys.executable, "-c", BUILD, str(build), *SANITIZE]
-    done = subprocess.run(command, cwd=build, env=environ, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    shutil.copy(done.stdout.splitlines()[-1], next((folder / "bext_host").glob("_native*.so")))
+    copy_packages(folder, compiler("gcc"), SANITIZE)
     return folder
 
 

@@ -55,13 +55,13 @@ class ContainedTracer:
         """The tracer's handle, one that is invalid as INVALID; None where the tracer failed."""
         try:
             handle = self.tracer.start_span(span)
+            if type(handle) is not SpanHandle:
+                handle = _plain(handle)
+            is_invalid = handle.is_invalid
         except BaseException as error:  # noqa: BLE001  # contained, that is what this class is for
             self.failed("start_span", error)
             return None
-        if not isinstance(handle, SpanHandle):
-            self.failed("start_span", TypeError(f"start_span returned {type(handle).__name__}, not SpanHandle"))
-            return None
-        return SpanHandle.INVALID if handle.is_invalid else handle
+        return SpanHandle.INVALID if is_invalid else handle
 
     # The four methods of the hot path are written out: a closure for each call would cost as much as all the rest.
 
@@ -149,6 +149,13 @@ class ContainedTracer:
         except BaseException as error:  # noqa: BLE001  # contained, that is what this class is for
             return self.failed(operation, error)
         return True
+
+
+def _plain(handle: object) -> SpanHandle:
+    """The value of a handle of some other class, whose methods are its author's. Raises whatever there is to raise where it is none."""
+    if not isinstance(handle, SpanHandle):
+        raise TypeError(f"start_span returned {type(handle).__name__}, not SpanHandle")
+    return SpanHandle(handle.trace_id, handle.span_id)
 
 
 TracerMaker: TypeAlias = Callable[[Callable[[], None]], ContainedTracer]

@@ -164,9 +164,9 @@ class NativeCalls:
         """Give up the open spans that started before that time, the last started first."""
         parts = ffi.new("bext_handle_parts *")
         handles = []
-        while millis > 0 and lib.bext_scope_take_oldest(self._scope, millis, parts):
+        while millis > 0 and lib.bext_scope_take_last_before(self._scope, millis, parts):
             handles.append(handle_of(parts))
-        return self._given_up(handles[::-1])
+        return self._given_up(handles)
 
     def drain(self) -> list[SpanHandle]:
         """Close, and give up what was open, the last started first."""

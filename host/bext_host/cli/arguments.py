@@ -8,34 +8,16 @@ from pathlib import Path
 from bext_host.boundary.signatures import Signature
 from bext_host.escape import escape
 from bext_host.runtime.hooks import HOOKS, STRING, U32, HookArgument, params_of
+from bext_host.runtime.sample_events import SAMPLE_ARGUMENTS
 
 from .failure import USAGE, CommandFailed
-
-_DEFAULTS: dict[str, list[HookArgument]] = {
-    "on_server_start": [{}],
-    "on_request_complete": [
-        {
-            "method": "GET",
-            "path": "/products/42",
-            "status": 200,
-            "cache_status": "MISS",
-            "render_time_us": 12840,
-            "tenant_id": "acme",
-            "site_id": "shop",
-            "encoding": "br",
-            "is_bot": False,
-        }
-    ],
-    "on_cache_write": ["product:42", ["product", "catalog"]],
-    "on_cache_invalidate": ["product:*", 3],
-}
 
 
 def hook_arguments(hook: str, signature: Signature, event: str | None) -> list[HookArgument]:
     """The arguments for a hook. Raises CommandFailed where the event does not fit it."""
     kinds = HOOKS.get(hook) or _kinds_of(hook, signature)
     if event is None:
-        return _DEFAULTS.get(hook) or ([{}] if kinds else [])
+        return list(SAMPLE_ARGUMENTS.get(hook, ({},) if kinds else ()))
     if not kinds:
         raise CommandFailed(f"--event: hook {escape(hook)} takes no arguments", USAGE)
     text = _event_text(event)

@@ -11,7 +11,7 @@ from typing import Any
 from bext_host.escape import escape
 from bext_host.version import version
 
-from . import bench, inspect, run, tracers
+from . import bench, fuzz, inspect, run, tracers
 from .failure import FAULT, INTERRUPTED, CommandFailed, fail, silence_output
 
 _EXAMPLES = """\
@@ -21,6 +21,7 @@ examples:
   bext-tracer run --config bext.config.toml                 the same with all plugins of a site, and its tracer
   bext-tracer inspect plugin.wasm                           say whether a module conforms, and why not
   bext-tracer tracers                                       list the tracers that are installed, and their options
+  bext-tracer fuzz plugin.wasm                              drive its hooks with odd events, tracers and limits
   bext-tracer bench --quick                                 measure what recording costs on this machine
 """
 
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_parser(commands)
     inspect.add_parser(commands)
     tracers.add_parser(commands)
+    fuzz.add_parser(commands)
     bench.add_parser(commands)
     return parser
 

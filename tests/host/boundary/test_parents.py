@@ -102,6 +102,14 @@ def test_the_last_1024_grants_are_kept(guest):
     assert parent_of(guest, start_under(granted[1])) == granted[1]
 
 
+def test_of_spans_that_expire_together_the_last_started_ends_first_and_is_forgotten_first(make_guest):
+    """The native engine remembered them in the order of their start, and so forgot another one."""
+    guest = make_guest(limits=Limits(scope_ended_parents=2))
+    spans = [guest.start() for _ in range(3)]
+    assert guest.scope.expire(0) == 3
+    assert [parent_of(guest, start_under(span)) for span in spans] == [spans[0], spans[1], None]
+
+
 def test_a_grant_that_is_repeated_counts_as_the_newest(make_guest):
     guest = make_guest(limits=Limits(scope_ended_parents=2))
     for span_id in (1, 2, 1, 3):

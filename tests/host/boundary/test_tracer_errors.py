@@ -13,6 +13,7 @@ import pytest
 
 from bext_abi import SpanEvent, SpanHandle, SpanStatus, codec
 from bext_host import Limits, TracerScope
+from bext_host.boundary.open_handles import OpenHandles
 from bext_host.testing import RecordingTracer
 from support.raw_guest import HANDLE_OUT, RawGuest, span_payload
 from support.tracers import AnsweringTracer, FaultyTracer, HookedTracer
@@ -231,24 +232,64 @@ def test_a_tracer_without_add_dropped_is_not_asked_for_it(make_guest):
     assert [call[0] for call in guest.calls] == ["start_span"]
 
 
-class ClosingHandle(SpanHandle):
-    """A handle that closes a scope when it is looked at, as a finalizer or a signal's handler may do anywhere."""
+class ClosingCounter(Counter):
+    """Closes a scope when it is looked at, as a finalizer or a signal's handler may do anywhere."""
 
     scopes: ClassVar[list[TracerScope]] = []
 
-    def __hash__(self) -> int:
+    def __getitem__(self, handle: SpanHandle) -> int:
         while self.scopes:
             self.scopes.pop().close()
-        return super().__hash__()
+        return super().__getitem__(handle)
 
 
 def test_a_scope_that_is_closed_while_another_claims_a_handle_waits_for_nobody(make_guest):
-    tracer = AnsweringTracer(SpanHandle(1, 2), ClosingHandle(3, 4))
+    tracer = RecordingTracer()
     closed, guest = make_guest(tracer), make_guest(tracer)
     closed.start()
-    ClosingHandle.scopes.append(closed.scope)
+    handles = OpenHandles.of(tracer)
+    handles._open = ClosingCounter(handles._open)
+    ClosingCounter.scopes.append(closed.scope)
     thread = threading.Thread(target=guest.start, daemon=True)
     thread.start()
     thread.join(20)
     assert not thread.is_alive()
+    assert ClosingCounter.scopes == []
     assert (closed.scope.open_spans, guest.scope.open_spans) == (0, 1)
+
+
+class UnsoundHandle(SpanHandle):
+    """A handle of somebody's own class, whose methods raise."""
+
+    @property
+    def is_invalid(self) -> bool:
+        raise RuntimeError("unsound")
+
+    def to_parts(self) -> tuple[int, int, int]:
+        raise RuntimeError("unsound")
+
+    def __hash__(self) -> int:
+        raise RuntimeError("unsound")
+
+
+class ClassRaises:
+    """Raises when isinstance asks what it is."""
+
+    @property
+    def __class__(self):
+        raise RuntimeError("nobody's business")
+
+
+def test_a_handle_of_another_class_is_taken_by_its_value_so_that_its_methods_cannot_raise_in_the_host(make_guest):
+    """They did: out of `is_invalid` into the embedder's call, and out of `to_parts` with the handle claimed for ever."""
+    guest = make_guest(AnsweringTracer(UnsoundHandle(1, 2), UnsoundHandle(0, 2)))
+    assert guest.start() == SpanHandle(1, 2)
+    guest.end(SpanHandle(1, 2))
+    assert guest.start() == SpanHandle.INVALID
+    assert guest.drops == {}
+
+
+def test_an_answer_that_raises_when_it_is_asked_for_its_class_is_contained(make_guest):
+    guest = make_guest(AnsweringTracer(ClassRaises()))
+    assert guest.start() == SpanHandle.INVALID
+    assert guest.drops == {"tracer_error": 1}
