@@ -6,7 +6,7 @@
     python wasm-fixtures/build.py --check                  build aside, and name every committed file that differs
 
 compilers/LANGUAGE.py says which toolchain a language needs. Where its bytes are not reproducible, --check only says whether a fixture
-builds, as it does of go_sleep, which is not committed: it carries two megabytes of Go's runtime.
+builds, as it does of go_sleep, which is not committed: it carries two megabytes of Go's runtime. It ends with a line for each language.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 from typing import Final, NamedTuple
@@ -104,6 +105,17 @@ def state_of(source: Source, built: bytes, *, check: bool) -> str:
     return "DIFFERS" if check else "written"
 
 
+def summarize(sources: Iterable[Source]) -> Iterator[str]:
+    """For each language, how its fixtures were compared, and what they were built with."""
+    for language, of_language in groupby(sorted(sources), key=lambda source: source.language):
+        built = list(of_language)
+        compared = sum(source.is_compared for source in built)
+        parts = [f"{compared} compared byte for byte"] if compared else []
+        if compared < len(built):
+            parts.append(f"{len(built) - compared} only built (its behaviour is tested)")
+        yield f"{language:<15} {', '.join(parts)}; {compiler_of(language).PINNED}"
+
+
 def run(patterns: Sequence[str], *, check: bool) -> int:
     """Build or check the named fixtures, or all; the exit code."""
     sources = select(find_sources(), patterns)
@@ -117,7 +129,9 @@ def run(patterns: Sequence[str], *, check: bool) -> int:
             differing.append(name)
         elif state == "written":
             source.target.write_bytes(built)
-        print(f"{name:<40} {len(built):>9,} bytes  {state}", flush=True)
+        print(f"{name:<50} {len(built):>9,} bytes  {state}", flush=True)
+    if check:
+        print("", *summarize(sources), sep="\n")
     if differing:
         print(f"differ from their sources: {', '.join(differing)}", file=sys.stderr)
     return 1 if differing else 0

@@ -651,13 +651,13 @@ static uint32_t bext_impl_utf8_length(uint8_t lead) {
 }
 
 /*
- * Whether a byte may stand at that place behind `lead`. The second one's bounds exclude overlong forms, surrogates and
- * everything above U+10FFFF.
+ * Whether a byte may stand behind `lead`, which is 0 where it is not the second of its character: only there some would
+ * make an overlong form, a surrogate, or more than U+10FFFF.
  */
-static bext_boolean bext_impl_utf8_follows(uint8_t lead, uint32_t place, uint8_t byte) {
-  const uint8_t low = place > 1 ? 0x80 : lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-  const uint8_t high = place > 1 ? 0xbf : lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-  return byte >= low && byte <= high;
+static bext_boolean bext_impl_utf8_follows(uint8_t lead, uint8_t byte) {
+  const uint32_t pair = (uint32_t)lead << 8 | byte;
+  if ((byte & 0xc0) != 0x80) return 0;
+  return !(pair - 0xe080 < 0x20 || pair - 0xeda0 < 0x20 || pair - 0xf080 < 0x10 || pair >= 0xf490);
 }
 
 /* How many bytes of the last text bext_impl_utf8 found no room for. */
@@ -683,7 +683,7 @@ BEXT_IMPL static uint32_t bext_impl_utf8(uint8_t *out, uint32_t room, const char
       length--;
       continue;
     }
-    while (taken < whole && taken < length && bext_impl_utf8_follows(lead, taken, from[taken])) taken++;
+    while (taken < whole && taken < length && bext_impl_utf8_follows(taken == 1 ? lead : 0, from[taken])) taken++;
     written = taken == whole ? taken : 3;
     if (written > room - size) break;
     for (i = 0; out != NULL && i < written; i++) out[size + i] = taken == whole ? from[i] : (uint8_t)"\xef\xbf\xbd"[i];
@@ -1062,14 +1062,15 @@ BEXT_IMPL void bext_impl_start(bext_handle *out, bext_payload *payload) {
 
 BEXT_IMPL void bext_impl_start_now(bext_handle *out, const char *name, uint32_t kind, enum bext_impl_below below,
                                    uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id) {
-  bext_handle parent = {trace_id_hi, trace_id_lo, span_id};
-  bext_payload payload;
   bext_boolean is_child = below != BEXT_IMPL_ROOT;
-  if (below == BEXT_IMPL_UNDER_CURRENT) is_child = bext_current_span(&parent);
-  *out = BEXT_HANDLE_INVALID;
-  if (is_child && bext_impl_is_invalid(BEXT_IMPL_IDS(parent))) return;
-  bext_impl_init(&payload, bext_impl_scratch, sizeof bext_impl_scratch, name, BEXT_IMPL_NUL, kind);
-  if (is_child) bext_impl_parent(&payload, BEXT_IMPL_IDS(parent), BEXT_IMPL_LOCAL, NULL, 0);
+  bext_payload payload;
+  *out = bext_handle_make(trace_id_hi, trace_id_lo, span_id); /* the parent, at first */
+  if (below == BEXT_IMPL_UNDER_CURRENT) is_child = bext_current_span(out);
+  payload.unsampled = is_child && bext_impl_is_invalid(BEXT_IMPL_IDS(*out));
+  if (!payload.unsampled) {
+    bext_impl_init(&payload, bext_impl_scratch, sizeof bext_impl_scratch, name, BEXT_IMPL_NUL, kind);
+    if (is_child) bext_impl_parent(&payload, BEXT_IMPL_IDS(*out), BEXT_IMPL_LOCAL, NULL, 0);
+  }
   bext_impl_start(out, &payload);
 }
 
@@ -1131,47 +1132,54 @@ BEXT_IMPL void bext_impl_end(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_
 
 /* --- W3C traceparent: VV-<trace id, 32 digits>-<span id, 16>-<flags, 2>, digits lower case ---------------------- */
 
-/* The hex digits of version, trace id in two halves, span id, and flags; a hyphen stands before all but two. */
-enum { BEXT_IMPL_WORDS = 5 };
-static const uint8_t bext_impl_digits[BEXT_IMPL_WORDS] = {2, 16, 16, 16, 2};
-
-BEXT_IMPL static bext_boolean bext_impl_has_hyphen(uint32_t word) { return word != 0 && word != 2; }
+/* Writes digits and a hyphen; returns where it goes on. */
+BEXT_IMPL static char *bext_impl_put_hex(char *out, uint64_t number, uint32_t digits) {
+  while (digits-- > 0) *out++ = "0123456789abcdef"[(number >> (4 * digits)) & 15];
+  *out++ = '-';
+  return out;
+}
 
 BEXT_IMPL bext_boolean bext_traceparent_format(bext_handle span, bext_boolean sampled,
                                                char out[BEXT_TRACEPARENT_SIZE]) {
-  const uint64_t words[BEXT_IMPL_WORDS] = {0, BEXT_IMPL_IDS(span), (uint64_t)sampled * BEXT_TRACE_FLAG_SAMPLED};
-  uint32_t word;
-  const bext_boolean valid = !bext_handle_is_invalid(span);
-  for (word = 0; valid && word < BEXT_IMPL_WORDS; word++) {
-    uint32_t left = bext_impl_digits[word];
-    if (bext_impl_has_hyphen(word)) *out++ = '-';
-    while (left-- > 0) *out++ = "0123456789abcdef"[(words[word] >> (4 * left)) & 15];
-  }
   *out = '\0';
-  return valid;
+  if (bext_impl_is_invalid(BEXT_IMPL_IDS(span))) return 0;
+  out = bext_impl_put_hex(out, 0, 2);
+  out = bext_impl_put_hex(out, span.trace_id_hi, 16) - 1; /* no hyphen between the halves */
+  out = bext_impl_put_hex(out, span.trace_id_lo, 16);
+  out = bext_impl_put_hex(out, span.span_id, 16);
+  out = bext_impl_put_hex(out, (uint64_t)sampled * BEXT_TRACE_FLAG_SAMPLED, 2);
+  out[-1] = '\0';
+  return 1;
+}
+
+/* Reads digits; where one is none, `*valid` becomes false. */
+BEXT_IMPL static uint64_t bext_impl_get_hex(const char *text, uint32_t digits, bext_boolean *valid) {
+  uint64_t number = 0;
+  while (digits-- > 0) {
+    const uint32_t digit = (uint8_t)*text++;
+    const uint32_t value = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
+    if (value > (digit >= 'a' ? 15u : 9u)) *valid = 0;
+    number = number << 4 | (value & 15);
+  }
+  return number;
 }
 
 BEXT_IMPL bext_boolean bext_traceparent_parse_n(const char *text, size_t length, bext_handle *out, uint8_t *flags) {
-  uint64_t words[BEXT_IMPL_WORDS];
-  const char *at = text;
-  uint32_t word;
+  bext_boolean valid = 1;
+  bext_handle parent;
+  uint64_t version, read_flags;
   length = bext_impl_length(text, length);
   if (length < BEXT_TRACEPARENT_SIZE - 1) return 0;
-  for (word = 0; word < BEXT_IMPL_WORDS; word++) {
-    uint32_t left = bext_impl_digits[word];
-    if (bext_impl_has_hyphen(word) && *at++ != '-') return 0;
-    words[word] = 0;
-    while (left-- > 0) {
-      const uint32_t digit = (uint8_t)*at++;
-      const uint32_t value = digit - '0' <= 9 ? digit - '0' : digit - 'a' <= 5 ? digit - 'a' + 10 : 16;
-      if (value == 16) return 0;
-      words[word] = words[word] << 4 | value;
-    }
-  }
-  if (words[0] == 0xff || bext_impl_is_invalid(words[1], words[2], words[3])) return 0;
-  if (length > BEXT_TRACEPARENT_SIZE - 1 && (words[0] == 0 || *at != '-')) return 0;
-  *out = bext_handle_make(words[1], words[2], words[3]);
-  *flags = (uint8_t)words[4];
+  version = bext_impl_get_hex(text, 2, &valid);
+  parent.trace_id_hi = bext_impl_get_hex(text + 3, 16, &valid);
+  parent.trace_id_lo = bext_impl_get_hex(text + 19, 16, &valid);
+  parent.span_id = bext_impl_get_hex(text + 36, 16, &valid);
+  read_flags = bext_impl_get_hex(text + 53, 2, &valid);
+  if (!valid || text[2] != '-' || text[35] != '-' || text[52] != '-') return 0;
+  if (version == 0xff || bext_impl_is_invalid(BEXT_IMPL_IDS(parent))) return 0;
+  if (length > BEXT_TRACEPARENT_SIZE - 1 && (version == 0 || text[55] != '-')) return 0;
+  *out = parent;
+  *flags = (uint8_t)read_flags;
   return 1;
 }
 

@@ -91,6 +91,13 @@ def test_a_file_that_differs_is_named_wherever_the_checkout_lies(moved: Path):
 
 
 @pytest.mark.toolchain
+def test_a_check_ends_with_how_each_language_was_compared(moved: Path):
+    summary = run_build(moved, "--check", *IN_TWO_LANGUAGES).stdout.split("\n\n")[1]
+    compared = "1 compared byte for byte; ziglang 0.17.1"
+    assert summary == f"c               {compared}\ncpp             {compared}\n"
+
+
+@pytest.mark.toolchain
 def test_a_pattern_names_several(moved: Path):
     done = run_build(moved, "conformance/*/hello_span")
     assert (done.returncode, done.stderr) == (0, "")

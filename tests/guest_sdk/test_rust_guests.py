@@ -19,7 +19,7 @@ pytestmark = pytest.mark.toolchain
 
 FIXTURES = ROOT / "wasm-fixtures"
 GUESTS = sorted((FIXTURES / "conformance" / "rust").glob("*.rs"))
-SOURCES = Path(__file__).with_name("rust")
+SOURCES = Path(__file__).with_name("everything")
 EXAMPLES = code_blocks(CRATE / "README.md", "rust")
 EXPORTS = {"memory", "bext_tracer_abi_v1", "bext_alloc", "bext_free"}
 UNKNOWN, WASI = "wasm32-unknown-unknown", "wasm32-wasi"
