@@ -226,5 +226,3 @@ def test_a_module_that_cannot_be_linked_or_compiled_is_told_in_words(hosting, mo
     assert all(line.isprintable() for line in str(raised.value).splitlines())
     assert hosting.host.plugins == ()
     assert hosting.recorder.stats.started == 0
-
-
