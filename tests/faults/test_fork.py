@@ -38,9 +38,9 @@ def record(spans):
         made.append(handle.span_id_hex)
     return made
 
-def flush():
+def flush(seconds=20):
     try:
-        recorder.flush(20)
+        recorder.flush(seconds)
     except FlushError as error:
         return str(error)
 
@@ -75,7 +75,7 @@ def mine_alone(before):
 
 for _ in range(2):  # nobody listens
     ids += record(150)
-    flush()
+    flush(0.3)
 waited = recorder.stats.waiting["otlp"]
 print("waits", flush=True)
 sys.stdin.readline()
