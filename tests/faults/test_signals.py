@@ -15,7 +15,7 @@ from support.raw_guest import ENGINES
 
 PREAMBLE = """
 import json, logging, os, signal, sys, threading, time
-from bext_host import GuestTrap, PluginHost, PluginLimits, SpanRecorder
+from bext_host import GuestTrap, Limits, PluginHost, PluginLimits, SpanRecorder
 from bext_host.exporters import MemoryExporter
 from support.wat import CURRENT, Guest, hook
 
@@ -29,7 +29,7 @@ module = build.module(
     hook("cleanup", build.current(), build.start(2, "kept open", CURRENT), "(loop $again (br $again))"),
 )
 exporter = MemoryExporter()
-recorder = SpanRecorder(exporter, engine=engine)
+recorder = SpanRecorder(exporter, engine=engine, limits=Limits(queue_spans=10**7, queue_bytes=2**40))  # nothing is dropped, however slow
 host = PluginHost(recorder, engine=engine, flush_seconds=60)
 
 class Storm:
