@@ -81,9 +81,13 @@ plugin = host.load(module, limits=PluginLimits(fuel={"cleanup": 2**62, "on_reloa
 def interrupt():
     while recorder.open_spans < 2:
         time.sleep(0.001)
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+    before = raised
+    while raised == before:  # one that comes within a host call is contained there, and counted
+        time.sleep(0.05)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+        time.sleep(0.5)
 raised = 0
-for _ in range(12):
+for _ in range(4):
     threading.Thread(target=interrupt, daemon=True).start()
     try:
         plugin.call("cleanup")
@@ -93,7 +97,7 @@ for _ in range(12):
 recorder.flush()
 ended = sorted({(span.name, span.attributes.get("bext.abandoned")) for span in exporter.spans if span.name in ("kept open", "cleanup")})
 stats = plugin.all_stats
-told(raised=raised, ended=ended, calls=stats.calls, errors=stats.errors, drops=sum(stats.dropped.values()))
+told(raised=raised, ended=ended, calls=stats.calls, errors=stats.errors)
 """
 
 RAISING = """
@@ -190,8 +194,8 @@ def test_a_storm_of_signals_changes_no_counter_and_no_span(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_a_handler_raises_while_a_guest_runs_reaches_the_caller_and_ends_what_is_open(engine):
     assert told(ONE_IN_A_CALL, engine) == {
-        "open": 0, "whole": True, "raised": 12, "ended": [["cleanup", None], ["kept open", "Oops"]],
-        "calls": {"cleanup": 12, "on_reload": 12}, "errors": {"error": 12}, "drops": 0,
+        "open": 0, "whole": True, "raised": 4, "ended": [["cleanup", None], ["kept open", "Oops"]],
+        "calls": {"cleanup": 4, "on_reload": 4}, "errors": {"error": 4},
     }  # fmt: skip
 
 
