@@ -20,6 +20,7 @@ LEAVES = {
     "bext_host.logs",
     "bext_host.private_folder",
     "bext_host.settings",
+    "bext_host.starting",
     "bext_host.version",
 }
 SPAN_RECORD = {"bext_host.recorder.span", "bext_host.recorder.exporter", "bext_host.recorder.native_batch"}
@@ -33,6 +34,7 @@ MAY_IMPORT = {
     "bext_host.settings": set(),
     "bext_host.logs": set(),
     "bext_host.private_folder": {"bext_abi"},
+    "bext_host.starting": set(),
     "bext_host.version": set(),
     "bext_host.limits": {"bext_abi"},
     "bext_host.testing": {"bext_abi"},

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bext_abi import AttrValue, DropReason, SpanEvent, SpanHandle, SpanStart, SpanStatus
+from bext_abi import AttrValue, BextTracerError, DropReason, SpanEvent, SpanHandle, SpanStart, SpanStatus
 
 from .intake import Drops
 from .span import FinishedSpan
@@ -29,6 +29,14 @@ class CoreCounters:
     ended: int = 0
     unsampled: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter)
+
+
+class NoMemoryForBatches(BextTracerError, MemoryError):
+    """So many of the finished spans could not be made a batch, and are lost and counted; `batches` are those before them."""
+
+    def __init__(self, batches: list[Batch], lost: int) -> None:
+        super().__init__(f"{lost} spans are lost: there is no memory for a batch")
+        self.batches = batches
 
 
 class RecorderCore(Protocol):

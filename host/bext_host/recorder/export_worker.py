@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, cast
 from weakref import finalize, ref
 
-from bext_host.logs import log_safely
+from bext_host.starting import start_if_needed
 
 from .core import Batch
 from .exporter import ResendingExporter, SpanExporter
@@ -87,10 +87,7 @@ class ExportWorker:
         return self._resending is not None and (self._thread is not None or self.resend_at() is not None)
 
     def _refuse(self, batch: Batch) -> Future[Outcome]:
-        refused: Future[Outcome] = Future()
-        outcome = Outcome()
-        outcome.add(BufferError(f"{self._waiting_spans} spans wait for it already"))
-        refused.set_result(outcome)
+        refused = _failed(BufferError(f"{self._waiting_spans} spans wait for it already"))
         self._on_done(self.name, Settlement(lost=len(batch.spans)))
         return refused
 
@@ -170,7 +167,10 @@ class ExportWorker:
         future: Future[Outcome] = Future()
         with self._lock:
             self._jobs.put((future, call))
-            self._keep_thread()
+            try:
+                self._keep_thread()
+            except RuntimeError as error:  # the system has no room for a thread; what is queued waits for the next try
+                return _failed(error)
         return future
 
     def start(self) -> None:
@@ -179,16 +179,19 @@ class ExportWorker:
             self._keep_thread()
 
     def _keep_thread(self) -> None:
-        """Start the thread. Where the system has none to give, jobs wait for the next time this is asked for."""
+        """Start the thread. Raises RuntimeError where the system has none to give; jobs wait for the next time this is asked for."""
         if self._thread is None:
-            thread = threading.Thread(target=_work, args=(self._jobs, ref(self)), name=f"bext-export-{self.name}", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:
-                log_safely(logger, logging.WARNING, "the thread of the exporter %s cannot be started: %s", self.name, error)
-                return
-            self._thread = thread
             finalize(self, self._jobs.put, None).atexit = False  # a recorder that was forgotten leaves no thread behind
+            self._thread = threading.Thread(target=_work, args=(self._jobs, ref(self)), name=f"bext-export-{self.name}", daemon=True)
+        start_if_needed(self._thread)
+
+
+def _failed(error: Exception) -> Future[Outcome]:
+    failed: Future[Outcome] = Future()
+    outcome = Outcome()
+    outcome.add(error)
+    failed.set_result(outcome)
+    return failed
 
 
 def _work(jobs: SimpleQueue[_Job | None], worker: ref[ExportWorker]) -> None:

@@ -10,7 +10,7 @@ from bext_abi import AttrValue, DropReason, SpanEvent, SpanHandle, SpanLink, Spa
 from bext_host.extension import load_extension
 from bext_host.limits import Limits
 
-from .core import Batch, CoreCounters
+from .core import Batch, CoreCounters, NoMemoryForBatches
 from .intake import Drops
 from .native_batch import NativeSpans
 from .sampler import Sampler, sampled_below
@@ -158,13 +158,14 @@ class NativeCore:
 
     def take_batches(self, at_most_spans: int, at_most_bytes: int) -> list[Batch]:
         """Empty the queue, cut into batches; a span larger than a batch gets one of its own."""
-        batches = []
+        batches: list[Batch] = []
         waiting = ffi.gc(ffi.new("bext_waiting *"), lib.bext_waiting_free)
         lib.bext_recorder_take(self.native, waiting)
         while waiting.count:
             cut = lib.bext_batch_cut(waiting, min(at_most_spans, _U64), min(at_most_bytes, _U64))
             if cut == ffi.NULL:
-                raise MemoryError("no memory for a batch")
+                self.count_drop(DropReason.EXPORT_FAILED, waiting.count)
+                raise NoMemoryForBatches(batches, waiting.count)
             batches.append(Batch(NativeSpans(ffi, ffi.gc(cut, lib.bext_batch_free)), cut.payload_bytes))
         return batches
 

@@ -24,7 +24,7 @@ from bext_host.closing import close_at_exit
 from bext_host.extension import NATIVE, REFERENCE, EngineUnavailable, NativeUnavailable, load_extension, requested_engine
 from bext_host.limits import Limits
 
-from .core import RecorderCore
+from .core import NoMemoryForBatches, RecorderCore
 from .exporter import SpanExporter
 from .exporting import Exporting
 from .ids import new_trace_id
@@ -253,10 +253,8 @@ class SpanRecorder:
         """
         deadline = time.monotonic() + timeout
         with self._handing_over:
-            lost = self._hand_over(deadline)
-        if lost:
-            raise FlushError({self.name: f"{lost} spans ended after it was closed"})
-        _raise_failures(self._exporting.wait(deadline))
+            failures = self._hand_over(deadline)
+        _raise_failures({**failures, **self._exporting.wait(deadline)})
 
     def close(self, timeout: float = DEFAULT_FLUSH_SECONDS) -> None:
         """Flush, then shut the exporters down, within `timeout` seconds in all. Raises FlushError as `flush` does.
@@ -267,20 +265,24 @@ class SpanRecorder:
         with self._handing_over:
             if self._closed:
                 return
-            self._hand_over(deadline, resend=False)  # the shutdown does
+            failures = self._hand_over(deadline, resend=False)  # the shutdown does
             self._closed = True
             self._exporting.shut_down(deadline)
-        _raise_failures(self._exporting.wait(deadline))
+        _raise_failures({**failures, **self._exporting.wait(deadline)})
 
-    def _hand_over(self, deadline: float, *, resend: bool = True) -> int:
-        """Queue what is finished before the exporters, or count it as lost where they are shut down; how much that was."""
-        batches = self._core.take_batches(self.limits.batch_spans, self.limits.batch_bytes)
+    def _hand_over(self, deadline: float, *, resend: bool = True) -> dict[str, str]:
+        """Queue what is finished before the exporters, or count it as lost where they are shut down; what the flush is to tell of it."""
+        failures = {}
+        try:
+            batches = self._core.take_batches(self.limits.batch_spans, self.limits.batch_bytes)
+        except NoMemoryForBatches as error:
+            batches, failures = error.batches, {self.name: str(error)}
         if not self._closed:
             self._exporting.hand_over(batches, deadline, resend=resend)
-            return 0
+            return failures
         lost = sum(len(batch.spans) for batch in batches)
         self._core.count_drop(DropReason.EXPORT_FAILED, lost)
-        return lost
+        return {**failures, self.name: f"{lost} spans ended after it was closed"} if lost else failures
 
     def _settle(self, exporter: str, settled: Settlement) -> None:
         for reason, count in (

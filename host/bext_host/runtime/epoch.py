@@ -20,6 +20,8 @@ import _cffi_backend
 from wasmtime import Engine, Store
 from wasmtime import _bindings as bindings
 
+from bext_host.starting import start_if_needed
+
 from .call_control import CallControl, Ending
 
 TICK_SECONDS: Final = 0.01
@@ -72,9 +74,9 @@ class EpochTicker:
         """While inside, the engine's epoch goes on. May be nested."""
         thread = threading.get_ident()
         with self._changed:
+            self._keep_ticking()  # first: where no thread can be started, nothing has changed
             engines = self._running.setdefault(thread, [])
             engines.append(engine)
-            self._keep_ticking()
         try:
             yield
         finally:
@@ -86,8 +88,8 @@ class EpochTicker:
     def _keep_ticking(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._tick, name="bext-epoch", daemon=True)
-            self._thread.start()
-        elif self._is_idle:
+        start_if_needed(self._thread)
+        if self._is_idle:
             self._changed.notify()
 
     def _tick(self) -> None:

@@ -12,6 +12,7 @@ from weakref import WeakSet, ref
 
 from bext_abi import FlushError
 from bext_host.logs import log_safely
+from bext_host.starting import start_if_needed
 
 logger = logging.getLogger("bext_host.runtime")
 
@@ -66,17 +67,28 @@ class FlushLoop:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._is_running = False
 
     def keep_running(self) -> None:
-        """Start the thread where there is none."""
-        if self._thread is not None or self._stop.is_set():
+        """Start the thread where there is none. Where the system has no room for it, that is logged once, and tried again next time."""
+        if self._is_running or self._stop.is_set():
             return
-        with self._lock:
-            if self._thread is None and not self._stop.is_set():
-                self._thread = threading.Thread(target=_run, args=(ref(self), self._due, self._stop), name="bext-flush", daemon=True)
-                self._thread.start()
-                if self._prepare is not None:  # for the flush at the end of the process, when no thread can be started any more
-                    self._prepare()
+        try:
+            with self._lock:
+                if not self._is_running and not self._stop.is_set():
+                    self._start()
+                    self._is_running = True
+        except RuntimeError as error:
+            if "start" not in self._logged:
+                self._logged.add("start")
+                log_safely(logger, logging.ERROR, "nothing is flushed on the interval: %s; it is tried again at every call", error)
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=_run, args=(ref(self), self._due, self._stop), name="bext-flush", daemon=True)
+        start_if_needed(self._thread)
+        if self._prepare is not None:  # for the flush at the end of the process, when no thread can be started any more
+            self._prepare()
 
     def stop(self) -> None:
         """No flush begins any more. Does not wait for one that runs."""

@@ -21,14 +21,14 @@ from bext_host.logs import log_safely
 from .call_control import CallControl, Ending
 from .call_meter import CallBegin, CallCost, CallMeter
 from .call_threads import CallThreads
-from .errors import GuestEnded, HookFailed, HookMissing, PluginClosed, PluginError
+from .errors import CallInterrupted, GuestEnded, HookFailed, HookMissing, PluginClosed, PluginError
 from .guest_errors import ended_while_waiting
 from .hook_span import CallContext, HookSpan, message_of, outcome_of
 from .hooks import CLEANUP, HOOKS, START, STOP, STRING, U32, HookArgument, encode_argument, is_helper, is_hook_of
 from .instance import PluginInstance
 from .plugin_limits import PluginLimits
 from .plugin_stats import CallCounters, PluginStats
-from .pool import InstancePool, Slot
+from .pool import InstancePool, Lease, Slot
 
 logger = logging.getLogger("bext_host.runtime")
 
@@ -169,11 +169,11 @@ class Plugin:
     def start(self) -> None:
         """Make an instance where there is none, and give it on_server_start in a running host. Raises PluginError where that fails."""
         with self._controlled(START) as control:
-            slot = self._pool.take(START, control)
+            lease = self._pool.take(START, control)
             try:
-                self._fill(slot, control)
+                self._fill(lease.slot, control)
             finally:
-                self._pool.give_back(slot)
+                self._pool.give_back(lease)
 
     def expire_spans(self) -> None:
         """End, as abandoned, the guests' spans that have been open for longer than they may."""
@@ -228,16 +228,16 @@ class Plugin:
     def _call(self, hook: str, encoded: Sequence[bytes | int], context: CallContext, control: CallControl) -> None:
         try:
             begin = CallBegin(control)
-            slot = self._taken(hook, context, begin)
+            lease = self._taken(hook, context, begin)
             try:
-                self._run(slot, hook, encoded, context, begin)
+                self._run(lease.slot, hook, encoded, context, begin)
             finally:
-                self._pool.give_back(slot)
+                self._pool.give_back(lease)
                 self._home.on_call()
         finally:
             self._running.discard(control)
 
-    def _taken(self, hook: str, context: CallContext, begin: CallBegin) -> Slot[PluginInstance]:
+    def _taken(self, hook: str, context: CallContext, begin: CallBegin) -> Lease[PluginInstance]:
         """A slot. A call that is over before it gets one has a span, too, and counts."""
         try:
             return self._pool.take(hook, begin.control)
@@ -285,6 +285,9 @@ class Plugin:
     def _fill(self, slot: Slot[PluginInstance], control: CallControl) -> None:
         """Put an instance where there is none. One that runs in a running host has had on_server_start. `control` is the call's."""
         try:
+            if slot.is_in_doubt:  # what it left open is ended; nobody knows where it was stopped
+                self._discard(slot, CallInterrupted(self.name, START, "its last call was interrupted"))
+                slot.is_in_doubt = False
             if slot.instance is None:
                 slot.instance = self._new_instance()
                 with self._controlled(START, control) as starting:

@@ -11,8 +11,9 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
-from weakref import WeakSet
+from contextlib import suppress
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+from weakref import WeakSet, ref
 
 from .call_control import CallControl
 from .errors import PluginClosed, ReentrantCall
@@ -30,18 +31,36 @@ _pools: Final[WeakSet[InstancePool[object]]] = WeakSet()
 
 
 class Slot(Generic[T]):
-    """A place for an instance, which the one who has the slot fills and empties."""
+    """A place for an instance, which the one who has the slot fills and empties. `is_in_doubt`: its last call never gave it back."""
 
-    __slots__ = ("instance",)
+    __slots__ = ("instance", "is_in_doubt")
 
     def __init__(self) -> None:
         self.instance: T | None = None
+        self.is_in_doubt = False
+
+
+class Lease(Generic[T]):
+    """That a call has a slot. Where a signal's handler raises just before the slot is given back, the end of this object tells it."""
+
+    __slots__ = ("__weakref__", "slot")
+
+    def __init__(self) -> None:
+        self.slot: Slot[T] = Slot()  # until it gets one of the pool's
+
+
+class _Holder(NamedTuple):
+    """Who has a slot: the thread, and its Lease while that lives."""
+
+    thread: int
+    lease: ref[Lease[Any]]
 
 
 class _Waiter(Generic[T]):
     def __init__(self, thread: int) -> None:
         self.thread = thread
-        self.slot: Slot[T] | None = None
+        self.lease = Lease[T]()
+        self.has_slot = False
         self.ready = threading.Event()
 
 
@@ -52,8 +71,9 @@ class InstancePool(Generic[T]):
         self._plugin = plugin
         self._size = size
         self._closed = False
-        self._free: list[Slot[T]] = [Slot() for _ in range(size)]
-        self._holders: dict[Slot[T], int] = {}
+        self._slots: list[Slot[T]] = [Slot() for _ in range(size)]
+        self._free = list(self._slots)
+        self._holders: dict[Slot[T], _Holder] = {}
         self._waiters: deque[_Waiter[T]] = deque()
         self._when_late: Callable[[Slot[T]], None] | None = None
         _pools.add(self)  # type: ignore[arg-type]  # only its own methods touch what is in it
@@ -64,29 +84,30 @@ class InstancePool(Generic[T]):
         with _lock:
             return [slot.instance for slot in (*self._free, *self._holders) if slot.instance is not None]
 
-    def take(self, hook: str, control: CallControl) -> Slot[T]:
-        """Wait for a slot; it must be given back.
+    def take(self, hook: str, control: CallControl) -> Lease[T]:
+        """Wait for a slot; it must be given back. Who could not, because it was interrupted, must let go of the lease.
 
         Raises ReentrantCall where the wait could not end, PluginClosed where the plugin is closed, and the error of a call that was
         ended where that happens before it gets one.
         """
         thread = threading.get_ident()
         with _lock:
-            slot = self._taken_at_once(thread, hook)
-            if slot is not None:
-                return slot
+            lease = self._taken_at_once(thread, hook)
+            if lease is not None:
+                return lease
             waiter = _Waiter[T](thread)
             self._waiters.append(waiter)
             _waiting_for[thread] = self  # type: ignore[assignment]  # as above
-        slot = self._waited(waiter, control)
-        if slot is not None:
-            return slot
+        lease = self._waited(waiter, control)
+        if lease is not None:
+            return lease
         if self._closed:
             raise PluginClosed(self._plugin, hook, "the plugin is closed")
         raise ended_while_waiting(self._plugin, hook, control)
 
-    def give_back(self, slot: Slot[T]) -> None:
+    def give_back(self, lease: Lease[T]) -> None:
         """Let go of a slot: whoever waits longest gets it."""
+        slot = lease.slot
         with _lock:
             self._holders.pop(slot, None)
             if self._when_late is None:
@@ -97,13 +118,30 @@ class InstancePool(Generic[T]):
     def _pass_on(self, slot: Slot[T]) -> None:
         waiter = self._next_waiter()
         if waiter is not None:
-            waiter.slot = slot
-            self._holders[slot] = waiter.thread
+            self._hold(slot, waiter.thread, waiter.lease)
+            waiter.has_slot = True
             waiter.ready.set()
         elif slot.instance is None:
             self._free.insert(0, slot)
         else:
             self._free.append(slot)
+
+    def _hold(self, slot: Slot[T], thread: int, lease: Lease[T]) -> None:
+        lease.slot = slot
+        self._holders[slot] = _Holder(thread, ref(lease))
+
+    def _recover(self) -> None:
+        """Find the slots that were not given back, and those that a signal's handler left between two steps of ours."""
+        for slot, holder in list(self._holders.items()):
+            if holder.lease() is None:
+                slot.is_in_doubt = True
+                del self._holders[slot]
+        if len(self._free) + len(self._holders) < self._size:
+            known = {*self._free, *self._holders}
+            self._free[:0] = [slot for slot in self._slots if slot not in known]
+
+    def _is_held_by(self, thread: int) -> bool:
+        return any(holder.thread == thread for holder in self._holders.values())
 
     def close(self, control: CallControl, each: Callable[[Slot[T]], None]) -> None:
         """Refuse every later call, and call `each` with every slot as it becomes free. Closing again does nothing.
@@ -112,39 +150,42 @@ class InstancePool(Generic[T]):
         call of this plugin's.
         """
         with _lock:
-            if threading.get_ident() in self._holders.values():
-                raise ReentrantCall(self._plugin, "close", "called from inside the plugin's own call")
             if self._closed:
                 return
+            self._recover()
+            if self._is_held_by(threading.get_ident()):
+                raise ReentrantCall(self._plugin, "close", "called from inside the plugin's own call")
             self._closed = True
             for waiter in self._waiters:
                 waiter.ready.set()
         for _ in range(self._size):
-            slot = self._take_last(control)
-            if slot is None:
+            lease = self._take_last(control)
+            if lease is None:
                 break
-            each(slot)
+            each(lease.slot)
         with _lock:
             self._when_late = each
             late, self._free = self._free, []
         for slot in late:
             each(slot)
 
-    def _taken_at_once(self, thread: int, hook: str) -> Slot[T] | None:
+    def _taken_at_once(self, thread: int, hook: str) -> Lease[T] | None:
         """A free slot; None where the thread must wait, and may."""
-        if thread in self._holders.values():
+        if not self._closed and len(self._free) < self._size:
+            self._recover()
+        if self._is_held_by(thread):
             raise ReentrantCall(self._plugin, hook, "called from inside the plugin's own call")
         if self._closed:
             raise PluginClosed(self._plugin, hook, "the plugin is closed")
         if self._free:
-            slot = self._free.pop()
-            self._holders[slot] = thread
-            return slot
+            lease = Lease[T]()
+            self._hold(self._free.pop(), thread, lease)
+            return lease
         if self._leads_to(thread, set()):
             raise ReentrantCall(self._plugin, hook, "called from inside a call that the plugin's own calls wait for")
         return None
 
-    def _waited(self, waiter: _Waiter[T], control: CallControl) -> Slot[T] | None:
+    def _waited(self, waiter: _Waiter[T], control: CallControl) -> Lease[T] | None:
         is_interrupted = True
         try:
             control.has_waited = True
@@ -155,18 +196,21 @@ class InstancePool(Generic[T]):
             control.call_at_end(None)
             with _lock:
                 _waiting_for.pop(waiter.thread, None)
-                if waiter.slot is None:
-                    self._waiters.remove(waiter)
-            if is_interrupted and waiter.slot is not None:  # a signal came just as it got one
-                self.give_back(waiter.slot)
-        return waiter.slot
+                if not waiter.has_slot:
+                    with suppress(ValueError):  # one who gave a slot back was interrupted as it took the waiter out
+                        self._waiters.remove(waiter)
+            if is_interrupted and waiter.has_slot:  # a signal came just as it got one
+                self.give_back(waiter.lease)
+        return waiter.lease if waiter.has_slot else None
 
-    def _take_last(self, control: CallControl) -> Slot[T] | None:
+    def _take_last(self, control: CallControl) -> Lease[T] | None:
         """A slot for the closing thread, None where none becomes free in time."""
         thread = threading.get_ident()
         with _lock:
             if self._free:
-                return self._free.pop()
+                lease = Lease[T]()
+                lease.slot = self._free.pop()
+                return lease
             waiter = _Waiter[T](thread)
             self._waiters.append(waiter)
         return self._waited(waiter, control)
@@ -183,7 +227,8 @@ class InstancePool(Generic[T]):
         if id(self) in seen or not self._holders:
             return False
         seen.add(id(self))
-        return all(holder == thread or self._is_stuck(holder, thread, seen) for holder in self._holders.values())
+        holders = (holder.thread for holder in self._holders.values())
+        return all(holder == thread or self._is_stuck(holder, thread, seen) for holder in holders)
 
     @staticmethod
     def _is_stuck(holder: int, thread: int, seen: set[int]) -> bool:
@@ -192,11 +237,12 @@ class InstancePool(Generic[T]):
 
     def _after_fork_in_child(self, thread: int) -> None:
         self._waiters.clear()
-        gone = [slot for slot, holder in self._holders.items() if holder != thread]
+        gone = [slot for slot, holder in self._holders.items() if holder.thread != thread]
         for slot in gone:
             del self._holders[slot]
             _keep_for_ever(slot.instance)
-            self._free.insert(0, Slot())
+            self._slots[self._slots.index(slot)] = new = Slot[T]()
+            self._free.insert(0, new)
 
 
 def _keep_for_ever(instance: object) -> None:
