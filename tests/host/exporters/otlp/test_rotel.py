@@ -188,7 +188,7 @@ def test_words_for_what_is_no_finite_number_are_right_and_yet_this_collector_ref
 # --- A collector that goes and comes back ---
 
 
-def test_a_collector_that_is_gone_is_said_and_one_that_is_back_gets_the_spans(tmp_path: Path):
+def test_a_collector_that_is_gone_is_said_and_one_that_is_back_gets_the_spans_that_waited_first(tmp_path: Path):
     [port] = free_ports(1)
     with Receiver() as second:
         forward_to = f"http://127.0.0.1:{second.port}"
@@ -200,9 +200,9 @@ def test_a_collector_that_is_gone_is_said_and_one_that_is_back_gets_the_spans(tm
 
         with rotel.running_rotel(tmp_path, forward_to, port):
             flush("before")
-        with pytest.raises(FlushError, match=rf"http://127\.0\.0\.1:{port}/v1/traces: .*refused.*, after \d+ attempts"):
+        with pytest.raises(FlushError, match=rf"1 span waits .*: http://127\.0\.0\.1:{port}/v1/traces: .*refused.*, after \d+ attempts"):
             flush("while it was gone")
         with rotel.running_rotel(tmp_path, forward_to, port):
             flush("after")
-    assert [each.name for each in spans_in(forwarded(second))] == ["before", "after"]
-    assert recorder.stats.dropped["export_failed"] == 1
+    assert [each.name for each in spans_in(forwarded(second))] == ["before", "while it was gone", "after"]
+    assert (recorder.stats.exported, recorder.stats.dropped.total()) == ({"otlp": 3}, 0)
