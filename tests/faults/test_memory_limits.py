@@ -130,7 +130,9 @@ def told(program: str, engine: str, room: int, folder) -> dict:
 def test_recording_without_memory_raises_nothing_and_loses_no_count(engine, room, tmp_path):
     outcome = told(RECORDING, engine, room, tmp_path)
     outcome.pop("lost")
-    assert outcome == {"kinds": {}, "whole": True, "some": True, "after": True}
+    has_recorded_some = outcome.pop("some")
+    assert has_recorded_some or room == 0  # without any room it is for what the allocator still has
+    assert outcome == {"kinds": {}, "whole": True, "after": True}
 
 
 @pytest.mark.parametrize("room", ROOMS_OF_WASMTIME)
