@@ -75,7 +75,8 @@ def mine_alone(before):
 
 for _ in range(2):  # nobody listens
     ids += record(150)
-    flush(0.3)
+    while recorder.stats.waiting["otlp"] < len(ids):  # until the alarm
+        flush(0.3)
 waited = recorder.stats.waiting["otlp"]
 print("waits", flush=True)
 sys.stdin.readline()
