@@ -119,7 +119,9 @@ def test_a_failure_is_told_in_words():
 
 
 def test_an_answer_that_is_none_is_no_failure():
-    OtelSpanExporter(Vendor(None)).export([span(1)], soon())
+    vendor = Vendor(None)
+    OtelSpanExporter(vendor).export([span(1)], soon())
+    assert [what for what, _ in vendor.asked] == ["export"]
 
 
 def test_what_it_raises_comes_out_as_it_is():
@@ -189,7 +191,9 @@ def test_a_flush_that_did_not_end_is_said_after_the_shutdown():
 
 
 def test_an_exporter_without_a_flush_is_shut_down():
-    OtelSpanExporter(Vendor(flushed=None)).shutdown(soon())
+    vendor = Vendor(flushed=None)
+    OtelSpanExporter(vendor).shutdown(soon())
+    assert vendor.asked[-1] == ("shutdown", None)
 
 
 def test_a_flush_that_fails_keeps_nothing_from_being_shut_down():
