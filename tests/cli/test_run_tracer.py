@@ -8,9 +8,6 @@ import pytest
 
 from support.processes import call_command
 from support.tracer_packages import MODULE, TracerPackages
-from support.wat import wasm
-
-RELOADS = wasm('(module (func (export "on_reload")))')
 
 
 @pytest.fixture
@@ -19,25 +16,6 @@ def package(tmp_path, monkeypatch):
     packages("acme-traces", {f"tracer-{name}": f"{MODULE}:{name}" for name in ("memory", "whole_tracer", "typed", "fails")})
     yield packages
     packages.forget()
-
-
-@pytest.fixture
-def module(tmp_path):
-    path = tmp_path / "shop.wasm"
-    path.write_bytes(RELOADS)
-    return path
-
-
-@pytest.fixture
-def site(module):
-    """Write a configuration with one plugin and this tracer."""
-
-    def write(tracer: str):
-        file = module.with_name("bext.config.toml")
-        file.write_text(f'[plugins.shop]\nsandbox = "wasm"\npath = "{module.name}"\n{tracer}\n')
-        return file
-
-    return write
 
 
 def run(*arguments) -> str:

@@ -9,9 +9,7 @@ import pytest
 
 from support.processes import call_command, run_command
 from support.tracer_packages import MODULE, TracerPackages
-from support.wat import wasm
 
-RELOADS = wasm('(module (func (export "on_reload")))')
 SOURCE = """
 import threading
 from bext_abi import FlushError
@@ -89,25 +87,6 @@ def package(tmp_path, monkeypatch):
     packages("acme-traces", {name: f"{MODULE}:{name}" for name in ("memory", "refused", "slow", "sometimes", "varies", "fails")}, SOURCE)
     yield packages
     packages.forget()
-
-
-@pytest.fixture
-def module(tmp_path):
-    path = tmp_path / "shop.wasm"
-    path.write_bytes(RELOADS)
-    return path
-
-
-@pytest.fixture
-def site(module):
-    """Write a configuration with one plugin and these tables."""
-
-    def write(text: str):
-        file = module.with_name("bext.config.toml")
-        file.write_text(f'[plugins.shop]\nsandbox = "wasm"\npath = "{module.name}"\n{text}\n')
-        return file
-
-    return write
 
 
 TWO = '[[tracer]]\nname = "memory"\noptions.label = "one"\n[[tracer]]\nname = "memory"\noptions.label = "two"\noptions.size = 2'
