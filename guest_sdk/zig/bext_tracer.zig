@@ -152,7 +152,7 @@ const NamedEvent = struct { name: []const u8, event: Event };
 
 /// What stands above a new span.
 pub const Parent = struct {
-    /// Whether an invalid handle says "not sampled", or nothing.
+    /// Whether an invalid handle says "not sampled", or nothing; to be set by the functions below, as all here.
     source: enum(u8) { none = 0, span = 1, current = 2 },
     is_remote: bool = false,
     context: TraceContext = .{ .handle = .invalid, .flags = undefined, .trace_state = undefined },
@@ -432,7 +432,7 @@ const arena = struct {
 
 // --- Calls ----------------------------------------------------------------------------------------------------------
 
-/// What is being written, in one place, so that the tables below can name each piece by where it lies.
+/// What is being written, in one place, so that the tables below can name each piece by where it lies. Between calls it holds nothing.
 const Described = struct { text: []const u8, code: StatusCode, start: Start };
 
 var described: Described = undefined;
@@ -504,8 +504,8 @@ const Type = enum(u32) {
         return @backingInt(list) >> 3 & 7;
     }
 
-    /// Whether the list is written without the items that do not fit: attributes, links and the pair, and no other type is from 48 to 63.
-    inline fn isOfDroppable(list: Type) bool {
+    /// Whether the list is written without the items that do not fit. Attributes, links and the pair are; no other type is from 48 to 63.
+    inline fn mayDropItems(list: Type) bool {
         return @backingInt(list) >> 4 == 3;
     }
 };
@@ -656,7 +656,7 @@ noinline fn writeList(from: [*]u8, of: Type, first: [*]const u8, count: usize, b
                 of_one = @fromBackingInt(@backingInt(cast(Value, one).*));
             }
             at = writeItem(at, of_one, one);
-            if (of.isOfDroppable() and @intFromPtr(at) >= @intFromPtr(full_for_items)) {
+            if (of.mayDropItems() and @intFromPtr(at) >= @intFromPtr(full_for_items)) {
                 at = mark;
                 drop();
             }
@@ -667,6 +667,7 @@ noinline fn writeList(from: [*]u8, of: Type, first: [*]const u8, count: usize, b
     return close(from, at, @fromBackingInt(@backingInt(of) & 7), kept);
 }
 
+/// Writes the one piece that lies at `one`: nothing for a link to an invalid handle.
 noinline fn writeItem(at: [*]u8, of: Type, one: [*]const u8) [*]u8 {
     const form: Form = @fromBackingInt(@backingInt(of) & 7);
     if (@backingInt(form) < @backingInt(Form.str)) {
@@ -686,6 +687,7 @@ noinline fn writeItem(at: [*]u8, of: Type, one: [*]const u8) [*]u8 {
         return writeList(at, .fields, bytesOf(&link_fields), link_fields.len, one);
     }
     var slice = cast([]const u8, one).*;
+    // As many numbers, not bytes.
     if (of == .handle) slice = one[0..if (lacksId(@ptrCast(@alignCast(one))) != 0) 0 else 3];
     return writeList(at, of, slice.ptr, slice.len, one);
 }
