@@ -17,16 +17,19 @@
 //!
 //! Use it in any file of the guest, and the guest exports the marker `bext_tracer_abi_v1`, and `bext_alloc` and `bext_free`, through
 //! which the host hands over a hook's arguments. Build with `-rdynamic`: without it the linker leaves exports out.
+//!
+//! It is written to be small: a guest that uses everything grows by less than 3 KiB. So payloads are described by tables, and a few
+//! choices below look odd and were measured: which functions are `inline` or `noinline`, and numbers of 32 bits for truth values.
 
 const builtin = @import("builtin");
 const root = @import("root");
 
 // --- Configuration --------------------------------------------------------------------------------------------------
 
-/// What a guest can choose, in its root file: `pub const bext_tracer_options: tracer.Options = .{ .scratch_size = 1024 };`
+/// What a guest can choose, in its root file: `pub const bext_tracer_options: tracer.Options = .{ .scratch_size = 4096 };`
 pub const Options = struct {
-    /// Bytes of the buffer in which payloads are written unless a call brings its own; at least 256.
-    scratch_size: usize = 4096,
+    /// Bytes of the one buffer in which payloads are written; at least 256. By default as much as a host takes by default.
+    scratch_size: usize = 65536,
     /// Bytes behind `bext_alloc`. 0: none, and the guest exports its own `bext_alloc` and `bext_free`.
     arena_size: usize = 65536,
 };
@@ -34,11 +37,8 @@ pub const Options = struct {
 /// The options of this guest.
 pub const options: Options = if (@hasDecl(root, "bext_tracer_options")) root.bext_tracer_options else .{};
 
-/// Buffers below this size are not used.
-const smallest_buffer = 256;
-
 comptime {
-    if (options.scratch_size < smallest_buffer) @compileError("bext_tracer_options: scratch_size is at least 256");
+    if (options.scratch_size < 256) @compileError("bext_tracer_options: scratch_size is at least 256");
 }
 
 // --- Spans ----------------------------------------------------------------------------------------------------------
@@ -54,61 +54,69 @@ pub const Handle = extern struct {
 
     /// True for a zero trace id or a zero span id.
     pub inline fn isInvalid(span: *const Handle) bool {
-        return (span.trace_id_hi | span.trace_id_lo) == 0 or span.span_id == 0;
+        return lacksId(span) != 0;
     }
 
     /// Set one attribute, or overwrite it. The type of `value` picks one of the ABI's eight, as `Value.init` says; here an array may
     /// also be passed by value. Dropped and counted where it does not fit into the scratch buffer. The host drops an empty key, and
     /// keys that start with `bext.`.
-    pub fn set(span: *const Handle, key: []const u8, value: anytype) void {
-        record(.set_attribute, span, key, .unset, &if (@typeInfo(@TypeOf(value)) == .array) Value.init(&value) else Value.init(value));
+    pub inline fn set(span: *const Handle, key: []const u8, value: anytype) void {
+        const attribute: Attribute = .init(key, if (@typeInfo(@TypeOf(value)) == .array) &value else value);
+        setAttribute(span, &attribute);
     }
 
-    /// Set the status. The host keeps the message of an error only; ok is final, unset never overwrites. A message too long for the
-    /// scratch buffer is cut at a character and counted.
-    pub fn setStatus(span: *const Handle, code: StatusCode, message: []const u8) void {
-        record(.set_status, span, message, code, span);
+    noinline fn setAttribute(span: *const Handle, attribute: *const Attribute) void {
+        record(imports.set_attribute, span, .pair, bytesOf(attribute), 1, bytesOf(attribute));
+    }
+
+    /// Set the status. The host keeps the message of an error only; ok is final, unset never overwrites. A message of more than an
+    /// eighth of the scratch buffer is cut at a character and counted.
+    pub noinline fn setStatus(span: *const Handle, code: StatusCode, message: []const u8) void {
+        described.text = message;
+        described.code = code;
+        record(imports.set_status, span, .fields, bytesOf(&status_fields), status_fields.len, bytesOf(&described));
     }
 
     /// The status ok.
-    pub fn setOk(span: *const Handle) void {
+    pub inline fn setOk(span: *const Handle) void {
         setStatus(span, .ok, "");
     }
 
     /// The status error, and why.
-    pub fn setError(span: *const Handle, message: []const u8) void {
+    pub inline fn setError(span: *const Handle, message: []const u8) void {
         setStatus(span, .@"error", message);
     }
 
     /// Add something that happened at one point in time.
-    pub fn addEvent(span: *const Handle, name: []const u8, event: Event) void {
-        record(.add_event, span, name, .unset, &event);
+    pub inline fn addEvent(span: *const Handle, name: []const u8, event: Event) void {
+        const named: NamedEvent = .{ .name = name, .event = event };
+        addNamed(span, &named);
+    }
+
+    noinline fn addNamed(span: *const Handle, event: *const NamedEvent) void {
+        record(imports.add_event, span, .fields, bytesOf(&event_fields), event_fields.len, bytesOf(event));
     }
 
     /// End the span on the host's clock.
-    pub fn end(span: *const Handle) void {
+    pub inline fn end(span: *const Handle) void {
         endAt(span, 0);
     }
 
     /// End the span at a time in nanoseconds since 1970. The host takes 0 and times above 2^63-1 as its clock.
-    pub fn endAt(span: *const Handle, time: u64) void {
+    pub noinline fn endAt(span: *const Handle, time: u64) void {
         if (isInvalid(span)) return;
         imports.end_span(span.trace_id_hi, span.trace_id_lo, span.span_id, time);
     }
 
     /// The span as a W3C traceparent of version 00; null for an invalid handle.
-    pub fn traceparent(span: *const Handle, sampled: bool) ?[55]u8 {
+    pub noinline fn traceparent(span: *const Handle, sampled: bool) ?[55]u8 {
         if (isInvalid(span)) return null;
-        var numbers = [5]u64{ 0, span.trace_id_hi, span.trace_id_lo, span.span_id, @as(u64, @intFromBool(sampled)) << 56 };
-        var text: [55]u8 = undefined;
-        for (&text, traceparent_form) |*character, place| {
-            character.* = place;
-            if (place == '-') continue;
-            const number = &numbers[place - '0'];
-            character.* = "0123456789abcdef"[@as(u4, @truncate(number.* >> 60))];
-            number.* <<= 4;
-        }
-        return text;
+        const context = &described.start.parent.context;
+        context.version = 0;
+        copy(@ptrCast(&context.handle), bytesOf(span), @sizeOf(Handle));
+        context.flags = @as(u64, @intFromBool(sampled)) << 56; // two digits, from the top
+        walkTraceparent(&written_traceparent, 1);
+        return written_traceparent;
     }
 };
 
@@ -130,8 +138,6 @@ pub const Start = struct {
     links: []const Link = &.{},
     /// Nanoseconds since 1970; 0 is the host's clock. A time above 2^63-1 is dropped and counted.
     start_time: u64 = 0,
-    /// Where the payload is written, for spans that need more than the scratch buffer. Below 256 bytes it is not used.
-    buffer: []u8 = &.{},
 };
 
 /// Everything about an event but its name.
@@ -140,78 +146,72 @@ pub const Event = struct {
     attributes: []const Attribute = &.{},
     /// As a span's `start_time`.
     time: u64 = 0,
-    /// As of a span.
-    buffer: []u8 = &.{},
 };
+
+const NamedEvent = struct { name: []const u8, event: Event };
 
 /// What stands above a new span.
 pub const Parent = struct {
-    source: enum { current, root, span, remote },
-    context: TraceContext = .{ .handle = .invalid },
+    /// Whether an invalid handle says "not sampled", or nothing; to be set by the functions below, as all here.
+    source: enum(u8) { none = 0, span = 1, current = 2 },
+    is_remote: bool = false,
+    context: TraceContext = .{ .handle = .invalid, .flags = undefined, .trace_state = undefined },
 
     /// The host's span round the running call; nothing where there is none.
     pub const current: Parent = .{ .source = .current };
 
     /// Nothing: the span starts a new trace.
-    pub const root: Parent = .{ .source = .root };
+    pub const root: Parent = .{ .source = .none };
 
     /// A span of this guest, or what `currentSpan` told. Below an invalid one the new span is invalid, without a host call.
-    pub inline fn of(span: Handle) Parent {
-        return .{ .source = .span, .context = .{ .handle = span } };
+    pub fn of(span: Handle) Parent {
+        return .{ .source = .span, .context = .{ .handle = span, .flags = undefined, .trace_state = undefined } };
     }
 
     /// A span of another process. The host's policy decides what becomes of it; an invalid handle counts as no parent.
-    pub inline fn remote(context: TraceContext) Parent {
-        return .{ .source = .remote, .context = context };
+    pub fn remote(context: TraceContext) Parent {
+        return .{ .source = .none, .is_remote = true, .context = context };
     }
 
     /// What a request's headers name, or nothing where `traceparent` is none. `trace_state` is "" where there is no such header.
     pub fn fromTraceparent(traceparent: []const u8, trace_state: []const u8) Parent {
-        var parent: Parent = .{ .source = .remote, .context = .{ .handle = .invalid, .trace_state = trace_state } };
-        if (!parent.context.read(traceparent)) parent.source = .root;
-        return parent;
+        return .{ .source = .none, .is_remote = true, .context = .read(traceparent, trace_state) };
     }
 };
 
 /// What W3C Trace Context tells of a span in another process.
 pub const TraceContext = struct {
+    /// Of the traceparent; nothing looks at it.
+    version: u64 = undefined,
     handle: Handle,
     /// trace-flags; only bit 0, sampled, has a meaning.
-    flags: u8 = 1,
-    /// tracestate, "" for none. Where it does not fit it is dropped and counted.
+    flags: u64 = 1,
+    /// tracestate, "" for none. A host ignores one of more than 512 bytes.
     trace_state: []const u8 = "",
 
     /// Read a traceparent; null for everything that is none. A version above 00 may carry more fields, which are ignored.
-    pub fn parse(text: []const u8) ?TraceContext {
-        var context: TraceContext = .{ .handle = .invalid };
-        return if (context.read(text)) context else null;
+    pub fn parse(traceparent: []const u8) ?TraceContext {
+        var context: TraceContext = .read(traceparent, "");
+        context.flags &= 0xff;
+        return if (context.handle.isInvalid()) null else context;
     }
 
-    fn read(context: *TraceContext, text: []const u8) bool {
-        if (text.len < traceparent_form.len) return false;
-        var numbers: [5]u64 = @splat(0);
-        for (text[0..traceparent_form.len], traceparent_form) |character, place| {
-            if (place == '-') {
-                if (character != '-') return false;
-                continue;
-            }
-            var digit = character -% '0';
-            if (digit > 9) {
-                digit = character -% ('a' - 10);
-                if (digit < 10 or digit > 15) return false;
-            }
-            const number = &numbers[place - '0'];
-            number.* = number.* << 4 | digit;
-        }
-        context.handle = .{ .trace_id_hi = numbers[1], .trace_id_lo = numbers[2], .span_id = numbers[3] };
-        context.flags = @truncate(numbers[4]);
-        if (text.len > traceparent_form.len and (numbers[0] == 0 or text[55] != '-')) return false;
-        return numbers[0] != 0xff and !context.handle.isInvalid();
+    /// Gives an invalid handle where `traceparent` is none. The flags are in the low byte of theirs, below what stood there.
+    noinline fn read(traceparent: []const u8, trace_state: []const u8) TraceContext {
+        const context = &described.start.parent.context;
+        context.trace_state = trace_state;
+        context.handle.span_id = 0;
+        if (hasLength(traceparent)) walkTraceparent(@constCast(traceparent.ptr), 0);
+        return context.*;
+    }
+
+    comptime {
+        // walkTraceparent goes over the numbers as over an array.
+        const is_array = @offsetOf(TraceContext, "handle") == @offsetOf(TraceContext, "version") + 8 and
+            @offsetOf(TraceContext, "flags") == @offsetOf(TraceContext, "version") + 32;
+        if (!is_array) @compileError("the numbers of a TraceContext stand in another order");
     }
 };
-
-/// A traceparent: of each digit, which of its numbers it belongs to.
-const traceparent_form = "00-11111111111111112222222222222222-3333333333333333-44";
 
 /// A span that has to do with a new one without being its parent.
 pub const Link = struct {
@@ -219,49 +219,33 @@ pub const Link = struct {
     attributes: []const Attribute = &.{},
 };
 
-/// Start a span, on the host's clock unless `.start_time` says otherwise. Returns its handle: invalid where it is not sampled.
-/// A name too long for the buffer is cut at a character and counted; it leaves room for kind, parent and start time, which always fit.
-pub fn start(name: []const u8, span: Start) Handle {
-    const context = &span.parent.context;
-    // First the parent, then the span: `.root` and a remote parent that is invalid leave none.
-    var handle = context.handle;
-    const is_below = switch (span.parent.source) {
-        .current => imports.current_span(&handle) != 0,
-        .span => true,
-        .root, .remote => false,
-    };
-    const is_root = handle.isInvalid();
-    if (is_root and is_below) return .invalid;
-    var writer: Writer = undefined;
-    writer.open(span.buffer);
-    writer.title(name);
-    if (span.kind != .internal) writer.numberField("\xa4kind", @backingInt(span.kind));
-    if (!is_root) {
-        writer.named("\xa6parent");
-        writer.ids(&handle);
-        if (span.parent.source == .remote) {
-            writer.named("\xb0parent_is_remote\xc3");
-            if (context.flags != 1) writer.numberField("\xacparent_flags", context.flags);
-            if (context.trace_state.len != 0) writer.textField("\xabtrace_state", context.trace_state, no_limit);
-        }
+/// Start a span, on the host's clock unless `.start_time` says otherwise. Returns its handle: invalid where it is not sampled. A name of
+/// more than an eighth of the scratch buffer is cut at a character and counted; so kind, parent and start time always fit behind it.
+pub noinline fn start(name: []const u8, span: Start) Handle {
+    described.text = name;
+    described.start = span;
+    const parent = &described.start.parent;
+    var is_below: u32 = @backingInt(parent.source);
+    if (parent.source == .current) is_below = imports.current_span(&parent.context.handle);
+    var result: *const Handle = &.invalid;
+    if (is_below & lacksId(&parent.context.handle) == 0) {
+        const stop = writeList(&scratch, .fields, bytesOf(&start_fields), start_fields.len, bytesOf(&described));
+        imports.start_span(&scratch, @intCast(stop - &scratch), &parent.context.handle);
+        result = &parent.context.handle;
     }
-    writer.items(.attribute, span.attributes.ptr, span.attributes.len);
-    writer.items(.link, span.links.ptr, span.links.len);
-    writer.time("\xb5start_time_unix_nanos", span.start_time);
-    imports.start_span(writer.finish(), @intCast(writer.len), &handle);
-    return handle;
+    return result.*;
 }
 
 /// The host's span round the running call: null where there is none, invalid where it was not sampled. You may add to that span, but
 /// only the host ends it.
-pub fn currentSpan() ?Handle {
-    var handle: Handle = .invalid;
+pub inline fn currentSpan() ?Handle {
+    var handle: Handle = undefined;
     return if (imports.current_span(&handle) == 0) null else handle;
 }
 
-/// How many pieces this SDK dropped or cut since the instance started. Stays at 2^32-1. What the host drops, the host counts.
-pub fn dropped() u32 {
-    return drops;
+/// How many pieces this SDK dropped or cut since the instance started. What the host drops, the host counts. Of a type that can be set.
+pub fn dropped() u63 {
+    return @truncate(drops);
 }
 
 // --- Attributes -----------------------------------------------------------------------------------------------------
@@ -279,11 +263,11 @@ pub const Attribute = struct {
 };
 
 /// An attribute's value: one of the ABI's eight types. It borrows text and items, which must outlive its use.
-pub const Value = union(enum) {
+pub const Value = union(ValueType) {
     str: []const u8,
     bool: bool,
-    i64: i64,
-    f64: f64,
+    i64: i64 align(4), // so that a Value takes 12 bytes, not 16
+    f64: f64 align(4),
     str_array: []const []const u8,
     bool_array: []const bool,
     i64_array: []const i64,
@@ -425,351 +409,434 @@ comptime {
 const arena = struct {
     const unit = 8;
     var bytes: [options.arena_size]u8 align(unit) = undefined;
-    var used: u32 = 0;
-    var blocks: u32 = 0;
+    /// The bytes lent, and above them, the blocks.
+    var lent: u64 = 0;
+    const one_block: u64 = 1 << 32;
 
     /// `length` bytes, aligned to 8; null where the arena is full or `length` is 0.
     fn alloc(length: u32) callconv(.c) ?[*]u8 {
-        const padding = -%used % unit;
-        if (length == 0 or padding > bytes.len - used or length > bytes.len - used - padding) return null;
-        const block = bytes[used + padding ..].ptr;
-        used += padding + length;
-        blocks += 1;
-        return block;
+        const used: u32 = @truncate(lent);
+        if (length -% 1 >= bytes.len - used) return null;
+        lent += one_block + (length + unit - 1 & ~@as(u64, unit - 1));
+        return bytes[used..].ptr;
     }
 
+    /// What `alloc` did not lend is ignored.
     fn free(block: ?*const anyopaque, length: u32) callconv(.c) void {
-        _ = .{ block, length };
-        blocks -|= 1;
-        if (blocks == 0) used = 0;
+        _ = length;
+        if (@intFromPtr(block) -% @intFromPtr(&bytes) >= @as(u32, @truncate(lent))) return;
+        lent -= one_block;
+        if (lent < one_block) lent = 0;
     }
 };
 
-// --- Payloads -------------------------------------------------------------------------------------------------------
+// --- Calls ----------------------------------------------------------------------------------------------------------
 
-var scratch: [options.scratch_size]u8 = undefined;
-var drops: u32 = 0;
+/// What is being written, in one place, so that the tables below can name each piece by where it lies. Between calls it holds nothing.
+const Described = struct { text: []const u8, code: StatusCode, start: Start };
+
+var described: Described = undefined;
+var drops: u64 = 0;
 
 noinline fn drop() void {
-    drops +|= 1;
+    drops += 1;
 }
 
-const Call = enum { set_attribute, set_status, add_event };
+/// 1 for an invalid handle, else 0.
+noinline fn lacksId(span: *const Handle) u32 {
+    return @as(u32, @intFromBool(span.trace_id_hi | span.trace_id_lo == 0)) | @intFromBool(span.span_id == 0);
+}
 
-/// The three calls that add to a span; `more` is a Value or an Event.
-noinline fn record(call: Call, span: *const Handle, text: []const u8, code: StatusCode, more: *const anyopaque) void {
+const Recording = @TypeOf(imports.set_attribute);
+
+/// The three calls that add to a span. The parameters behind it are those of `writeList`.
+noinline fn record(call: *const Recording, span: *const Handle, of: Type, first: [*]const u8, count: usize, base: [*]const u8) void {
     if (span.isInvalid()) return;
-    var writer: Writer = undefined;
-    switch (call) {
-        .set_attribute => {
-            writer.open(&.{});
-            writer.pair(text, cast(Value, more));
-            writer.buffer[0] = 0x92;
-            if (writer.keepFrom(0)) imports.set_attribute(span.trace_id_hi, span.trace_id_lo, span.span_id, &scratch, @intCast(writer.len));
-        },
-        .set_status => {
-            writer.open(&.{});
-            writer.numberField("\xa4code", @backingInt(code));
-            if (text.len != 0) writer.textField("\xa7message", text, options.scratch_size - spare - 20);
-            imports.set_status(span.trace_id_hi, span.trace_id_lo, span.span_id, writer.finish(), @intCast(writer.len));
-        },
-        .add_event => {
-            const event = cast(Event, more);
-            writer.open(event.buffer);
-            writer.title(text);
-            writer.items(.attribute, event.attributes.ptr, event.attributes.len);
-            writer.time("\xaftime_unix_nanos", event.time);
-            imports.add_event(span.trace_id_hi, span.trace_id_lo, span.span_id, writer.finish(), @intCast(writer.len));
-        },
-    }
+    const stop = writeList(&scratch, of, first, count, base);
+    const len: u32 = @intCast(stop - &scratch);
+    // An attribute that did not fit leaves its header.
+    if (len > 1) call(span.trace_id_hi, span.trace_id_lo, span.span_id, &scratch, len);
 }
 
-/// What a span's or event's name leaves of the buffer: kind and parent take up to 74 bytes, then there is `spare`.
-const name_spare = 144;
+// --- What payloads are made of --------------------------------------------------------------------------------------
 
-/// What all else leaves of it: twice `list_spare`, and the time, whose name and number take up to 31 bytes.
-const spare = 64;
+/// The forms of msgpack that begin with a number: a small one is in the first byte, others are behind it in 1, 2, 4 or 8 bytes. The first
+/// four are scalars, the last three lists.
+const Form = enum(u32) { uint, int, f64, bool, str, array, map, pair };
 
-/// What the name and the header of attributes, or of links, take, so that only their items may not fit.
-const list_spare = 16;
+/// How one piece is written: its form in the low 3 bits, of a list what its items are in the 3 bits above, and what tells types apart.
+const Type = enum(u32) {
+    u64 = @backingInt(Form.uint),
+    i64 = @backingInt(Form.int),
+    f64 = @backingInt(Form.f64),
+    bool = @backingInt(Form.bool),
+    /// A text that fits, or the attribute is dropped.
+    str = @backingInt(Form.str),
+    /// A text that is cut.
+    title = of(.str, 1),
+    /// A uint of one byte.
+    u8 = of(.uint, 1),
+    /// A uint of nanoseconds.
+    time = of(.uint, 2),
+    /// Three u64, and none where the handle is invalid.
+    handle = of(.array, @backingInt(Form.uint)),
+    i64_array = of(.array, @backingInt(Form.int)),
+    f64_array = of(.array, @backingInt(Form.f64)),
+    bool_array = of(.array, @backingInt(Form.bool)),
+    str_array = of(.array, @backingInt(Form.str)),
+    links = of(.array, item_link),
+    /// The fields of a struct.
+    fields = of(.map, item_field),
+    attributes = of(.map, item_attribute),
+    /// Those of a link, of which none is left out: the link is.
+    link_attributes = of(.map, item_attribute | 8),
+    /// The one attribute that is a payload.
+    pair = of(.pair, item_attribute),
+    link = item_link,
+    _,
 
-/// What an item is: the scalars in the order of `Value`, and what only structs are made of.
-const Item = enum(u8) { str, bool, i64, f64, u64, attribute, link };
+    fn of(form: Form, item: u32) u32 {
+        return @backingInt(form) | item << 3;
+    }
 
-/// The forms of msgpack that begin with a number: a small one is in the first byte, others are behind it in 1, 2, 4 or 8 bytes.
-const Form = enum(u8) {
-    uint,
-    negative,
-    str,
-    array,
-    map,
+    /// What the items of a list are.
+    inline fn items(list: Type) u32 {
+        return @backingInt(list) >> 3 & 7;
+    }
 
-    const fix = [_]u8{ 0x00, 0xe0, 0xa0, 0x90, 0x80 };
-    const fix_max = [_]u8{ 127, 63, 31, 15, 15 };
-    /// The first byte of the form with 1 byte, whether or not there is one; those of 2, 4 and 8 bytes follow it.
-    const wide = [_]u8{ 0xcc, 0xd0, 0xd9, 0xdb, 0xdd };
-    const narrowest = [_]u8{ 1, 1, 1, 2, 2 };
-
-    /// How many bytes of a number stand behind the first byte.
-    fn width(form: Form, number: u64) u32 {
-        const i = @backingInt(form);
-        if (number <= fix_max[i]) return 0;
-        var bytes: u32 = narrowest[i];
-        while (bytes < 8 and number >> @intCast(8 * bytes) != 0) bytes *= 2;
-        return bytes;
+    /// Whether the list is written without the items that do not fit. Attributes, links and the pair are; no other type is from 48 to 63.
+    inline fn mayDropItems(list: Type) bool {
+        return @backingInt(list) >> 4 == 3;
     }
 };
 
-const no_limit = 0xffff_ffff;
+/// Items of lists that are no scalars.
+const item_field = 5;
+const item_attribute = 6;
+const item_link = 7;
 
-/// Writes a payload. What does not fit makes the writer full, and everything after it is skipped until `keepFrom`. Which functions are
-/// `inline` or `noinline` was found by measuring: those that make a module larger in the compiler's own way.
-const Writer = struct {
-    buffer: []u8,
-    len: usize,
-    fields: u8,
-    full: bool,
+/// How far apart the items of a list lie, by what they are.
+const strides = [_]u8{ 8, 8, 8, 1, @sizeOf([]const u8), @sizeOf(Field), @sizeOf(Attribute), @sizeOf(Link) };
 
-    /// Over a buffer, or over the scratch buffer where that is too small, behind the one byte of a map's header.
-    noinline fn open(writer: *Writer, buffer: []u8) void {
-        const usable = if (buffer.len < smallest_buffer) &scratch else buffer[0..@min(buffer.len, 0xffff_ffff)];
-        writer.* = .{ .buffer = usable[0 .. usable.len - spare], .len = 1, .fields = 0, .full = false };
-    }
+/// The types that an attribute's value can have.
+const ValueType = enum(u8) {
+    str = @backingInt(Type.str),
+    bool = @backingInt(Type.bool),
+    i64 = @backingInt(Type.i64),
+    f64 = @backingInt(Type.f64),
+    str_array = @backingInt(Type.str_array),
+    bool_array = @backingInt(Type.bool_array),
+    i64_array = @backingInt(Type.i64_array),
+    f64_array = @backingInt(Type.f64_array),
+};
 
-    noinline fn finish(writer: *Writer) [*]const u8 {
-        writer.buffer[0] = 0x80 | writer.fields;
-        return writer.buffer.ptr;
-    }
+/// One field of a struct.
+const Field = struct {
+    /// Where its name begins in `names`.
+    name: u8,
+    /// The length of the name; in the upper 3 bits, how many fields are left out with this one.
+    lengths: u8,
+    type: u8,
+    /// Where its value lies, from the beginning of what is described.
+    offset: u8,
+    /// The only byte of a value that is left out.
+    default: u8,
+};
 
-    /// Keeps what was written from `mark` on. Or, where not all of it fitted, takes it back and counts it.
-    inline fn keepFrom(writer: *Writer, mark: usize) bool {
-        if (!writer.full) return true;
-        writer.full = false;
-        writer.len = mark;
-        drop();
-        return false;
-    }
+/// The default of a field that is never left out: no value begins with it.
+const required = 0xc1;
 
-    // --- Fields
+/// The names of all fields; some are parts of others.
+const names: [100]u8 = ("name" ++ "kind" ++ "parent_is_remote" ++ "parent_flags" ++ "trace_state" ++ "attributes" ++ "links" ++
+    "start_time_unix_nanos" ++ "handle" ++ "code" ++ "message").*;
 
-    /// The name of a field as msgpack.
-    noinline fn named(writer: *Writer, name: []const u8) void {
-        writer.copy(name);
-        writer.fields += 1;
-    }
+fn field(comptime name: []const u8, of: Type, default: u8, offset: usize) Field {
+    @setEvalBranchQuota(10_000);
+    comptime var at = 0;
+    inline while (!isEqual(names[at..][0..name.len], name)) at += 1;
+    // Without a parent there is nothing to tell of it.
+    const others = if (isEqual(name, "parent")) 3 else if (isEqual(name, "parent_is_remote")) 2 else 0;
+    return .{ .name = at, .lengths = name.len | others << 5, .type = @backingInt(of), .offset = @intCast(offset), .default = default };
+}
 
-    noinline fn numberField(writer: *Writer, name: []const u8, value: u64) void {
-        writer.named(name);
-        writer.number(value);
-    }
+fn isEqual(comptime one: []const u8, comptime other: []const u8) bool {
+    if (one.len != other.len) return false;
+    for (one, other) |a, b| if (a != b) return false;
+    return true;
+}
 
-    noinline fn textField(writer: *Writer, name: []const u8, value: []const u8, limit: usize) void {
-        const mark = writer.len;
-        writer.named(name);
-        writer.text(value, limit);
-        if (!writer.keepFrom(mark)) writer.fields -= 1;
-    }
+const at_start = @offsetOf(Described, "start");
+const at_parent = at_start + @offsetOf(Start, "parent");
+const at_context = at_parent + @offsetOf(Parent, "context");
+const low_byte = if (builtin.cpu.arch.endian() == .little) 0 else 7;
+const at_event = @offsetOf(NamedEvent, "event");
 
-    fn title(writer: *Writer, name: []const u8) void {
-        writer.textField("\xa4name", name, writer.buffer.len + spare - name_spare - 11);
-    }
+/// Of `Described`.
+const start_fields = [_]Field{
+    field("name", .title, required, @offsetOf(Described, "text")),
+    field("kind", .u8, 0, at_start + @offsetOf(Start, "kind")),
+    field("parent", .handle, 0x90, at_context + @offsetOf(TraceContext, "handle")),
+    field("parent_is_remote", .bool, 0xc2, at_parent + @offsetOf(Parent, "is_remote")),
+    field("parent_flags", .u8, 1, at_context + @offsetOf(TraceContext, "flags") + low_byte),
+    field("trace_state", .title, 0xa0, at_context + @offsetOf(TraceContext, "trace_state")),
+    field("attributes", .attributes, 0x80, at_start + @offsetOf(Start, "attributes")),
+    field("links", .links, 0x90, at_start + @offsetOf(Start, "links")),
+    field("start_time_unix_nanos", .time, 0, at_start + @offsetOf(Start, "start_time")),
+};
 
-    fn time(writer: *Writer, name: []const u8, nanos: u64) void {
-        if (nanos == 0) return;
-        if (nanos >> 63 != 0) return drop();
-        writer.buffer.len += spare - 2 * list_spare;
-        writer.numberField(name, nanos);
-    }
+/// Of `Described`.
+const status_fields = [_]Field{
+    field("code", .u8, required, @offsetOf(Described, "code")),
+    field("message", .title, 0xa0, @offsetOf(Described, "text")),
+};
 
-    /// A map of attributes or an array of links: those that fit.
-    fn items(writer: *Writer, of: Item, all: *const anyopaque, count: usize) void {
-        if (count == 0) return;
-        writer.buffer.len += list_spare;
-        const form: Form = if (of == .attribute) .map else .array;
-        const mark = writer.len;
-        writer.copy(if (of == .attribute) "\xaaattributes" else "\xa5links");
-        const begin = writer.len;
-        writer.head(form, count, count);
-        const first = writer.len;
-        const kept = writer.run(of, all, count, true);
-        writer.correct(form, begin, first, kept);
-        if (kept == 0) writer.len = mark else writer.fields += 1;
-    }
+/// Of `NamedEvent`.
+const event_fields = [_]Field{
+    field("name", .title, required, @offsetOf(NamedEvent, "name")),
+    field("attributes", .attributes, 0x80, at_event + @offsetOf(Event, "attributes")),
+    field("time_unix_nanos", .time, 0, at_event + @offsetOf(Event, "time")),
+};
 
-    // --- Values
+/// Of `Link`.
+const link_fields = [_]Field{
+    field("handle", .handle, required, @offsetOf(Link, "handle")),
+    field("attributes", .link_attributes, 0x80, @offsetOf(Link, "attributes")),
+};
 
-    fn pair(writer: *Writer, key: []const u8, value: *const Value) void {
-        writer.text(key, no_limit);
-        const of: Item = @fromBackingInt(@intCast(@backingInt(value.*) & 3));
-        const first: *const anyopaque, const count = switch (value.*) {
-            inline .str, .bool, .i64, .f64 => |*one| .{ @as(*const anyopaque, @ptrCast(one)), 1 },
-            inline else => |many| .{ @as(*const anyopaque, @ptrCast(many.ptr)), many.len },
-        };
-        if (@backingInt(value.*) > 3) writer.head(.array, count, count);
-        _ = writer.run(of, first, count, false);
-    }
+// --- Writing payloads -----------------------------------------------------------------------------------------------
 
-    fn ids(writer: *Writer, of: *const Handle) void {
-        writer.copy("\x93");
-        _ = writer.run(.u64, of, 3, false);
-    }
+// A writer gets the position that it writes at and returns the one behind it. A position at `full` or beyond says that something did not
+// fit: nothing more is written there, and the list that it stands in takes its item back. So the position is all the state there is.
 
-    /// Writes items; returns how many of them were kept, of those that may be dropped alone.
-    fn run(writer: *Writer, of: Item, all: *const anyopaque, count: usize, alone: bool) usize {
-        const sizes = [_]u8{ @sizeOf([]const u8), @sizeOf(bool), @sizeOf(i64), @sizeOf(f64), @sizeOf(u64), @sizeOf(Attribute), @sizeOf(Link) };
-        var kept: usize = 0;
-        for (0..count) |i| {
-            const mark = writer.len;
-            writer.item(of, @as([*]const u8, @ptrCast(all)) + i * sizes[@backingInt(of)]);
-            if (alone and (!writer.full or writer.keepFrom(mark))) kept += @intFromBool(writer.len != mark);
-        }
-        return kept;
-    }
+/// The buffer, and behind it room for what a writer writes that began below `full`.
+var scratch: [options.scratch_size + slack]u8 = undefined;
 
-    fn item(writer: *Writer, of: Item, one: *const anyopaque) void {
-        switch (of) {
-            .str => writer.text(cast([]const u8, one).*, no_limit),
-            .bool => writer.put(0xc2 + @as(u8, @intFromBool(cast(bool, one).*)), 0, 0),
-            .i64 => {
-                const bits: u64 = @bitCast(cast(i64, one).*);
-                const is_negative = bits >> 63 != 0;
-                writer.head(if (is_negative) .negative else .uint, if (is_negative) ~bits << 1 | 1 else bits, bits);
-            },
-            .f64 => {
-                const float = cast(f64, one).*;
-                // NaN: one form of many.
-                writer.put(0xcb, if (float != float) 0x7ff8_0000_0000_0000 else @bitCast(float), 8);
-            },
-            .u64 => writer.number(cast(u64, one).*),
-            .attribute => writer.pair(cast(Attribute, one).key, &cast(Attribute, one).value),
-            .link => {
-                const link = cast(Link, one);
-                if (link.handle.isInvalid()) return;
-                const has_attributes = link.attributes.len != 0;
-                writer.put(0x81 + @as(u8, @intFromBool(has_attributes)), 0, 0);
-                writer.copy("\xa6handle");
-                writer.ids(&link.handle);
-                if (!has_attributes) return;
-                writer.copy("\xaaattributes");
-                writer.head(.map, link.attributes.len, link.attributes.len);
-                _ = writer.run(.attribute, link.attributes.ptr, link.attributes.len, false);
-            },
-        }
-    }
+/// A name, a number, and for each of the five levels the room for its header.
+const slack = 64;
 
-    // --- msgpack
+const full: [*]u8 = scratch[options.scratch_size..].ptr;
 
-    /// A text with its header. With a limit as much of it as takes that many bytes, and a cut is counted.
-    fn text(writer: *Writer, whole: []const u8, limit: usize) void {
-        const begin = writer.len;
-        writer.head(.str, whole.len, whole.len);
-        const first = writer.len;
-        var i: usize = 0;
-        while (i < whole.len and !writer.full) {
-            const left = limit - (writer.len - first);
-            // ASCII in one go, which most of a text is.
-            const run_start = i;
-            while (i < whole.len and whole[i] < 0x80 and i - run_start < left) i += 1;
-            writer.copy(whole[run_start..i]);
-            if (i != run_start) continue;
-            const step = nextStep(whole[i..]);
-            const piece = if (step.well_formed) whole[i..][0..step.len] else "\u{fffd}";
-            if (piece.len > left) {
-                drop();
-                break;
+/// Attributes and links end below this, so that a time always fits: its name takes 22 bytes, it takes 9.
+const full_for_items: [*]u8 = full - 32;
+
+/// About how much of a name, message or tracestate is kept.
+const longest_title = options.scratch_size / 8;
+
+/// Texts and lists are written this far behind where they begin, which is room for every header, and moved when their length is known.
+const room = 5;
+
+/// Writes `count` items that lie from `first` on, as the list that `of` is. Fields are those of what lies at `base`.
+noinline fn writeList(from: [*]u8, of: Type, first: [*]const u8, count: usize, base: [*]const u8) [*]u8 {
+    const item = of.items();
+    const stride = strides[item];
+    var at = from + room;
+    var kept: usize = 0;
+    var next = first;
+    var left = count;
+    while (left != 0) : (left -= 1) {
+        const mark = at;
+        if (item == item_field) {
+            const this = cast(Field, next);
+            const length: u32 = this.lengths & 31;
+            at = writeHead(at, .str, length);
+            copy(at, names[this.name..].ptr, length);
+            const value = at + length;
+            at = writeItem(value, @fromBackingInt(this.type), base + this.offset);
+            if (at == value + 1 and value[0] == this.default) {
+                at = mark;
+                left -= this.lengths >> 5;
+                next += (this.lengths >> 5) * @as(u32, @sizeOf(Field));
             }
-            writer.copy(piece);
-            i += step.len;
+        } else {
+            var one = next;
+            var of_one: Type = @fromBackingInt(item);
+            if (item == item_attribute) {
+                at = writeText(at, one + @offsetOf(Attribute, "key"), 0);
+                one += @offsetOf(Attribute, "value");
+                of_one = @fromBackingInt(@backingInt(cast(Value, one).*));
+            }
+            at = writeItem(at, of_one, one);
+            if (of.mayDropItems() and @intFromPtr(at) >= @intFromPtr(full_for_items)) {
+                at = mark;
+                drop();
+            }
         }
-        writer.correct(.str, begin, first, writer.len - first);
+        next += stride;
+        kept += @intFromBool(at != mark);
     }
+    return close(from, at, @fromBackingInt(@backingInt(of) & 7), kept);
+}
 
-    /// Writes a header again, now that it is known how long or how many it leads: it stands at `begin`, what it leads at `first`.
-    fn correct(writer: *Writer, form: Form, begin: usize, first: usize, count: usize) void {
-        const size = writer.len - first;
-        const place = begin + 1 + form.width(count);
-        if (writer.full or place > writer.buffer.len - size) {
-            writer.full = true;
+/// Writes the one piece that lies at `one`: nothing for a link to an invalid handle.
+noinline fn writeItem(at: [*]u8, of: Type, one: [*]const u8) [*]u8 {
+    const form: Form = @fromBackingInt(@backingInt(of) & 7);
+    if (@backingInt(form) < @backingInt(Form.str)) {
+        var bits: u64 = if (of == .bool or of == .u8) one[0] else cast(u64, one).*;
+        if (of == .time and bits >> 63 != 0) {
+            drop();
+            bits = 0;
+        }
+        // NaN: one form of many.
+        const float: f64 = @bitCast(bits);
+        if (of == .f64 and float != float) bits = 0x7ff8_0000_0000_0000;
+        return writeHead(at, form, bits);
+    }
+    if (form == .str) return writeText(at, one, @backingInt(of) >> 3);
+    if (of == .link) {
+        if (lacksId(@ptrCast(@alignCast(one))) != 0) return at;
+        return writeList(at, .fields, bytesOf(&link_fields), link_fields.len, one);
+    }
+    var slice = cast([]const u8, one).*;
+    // As many numbers, not bytes.
+    if (of == .handle) slice = one[0..if (lacksId(@ptrCast(@alignCast(one))) != 0) 0 else 3];
+    return writeList(at, of, slice.ptr, slice.len, one);
+}
+
+/// Writes a text, well-formed. Where `is_cut` is 1, as much of it as `longest_title`, and a cut is counted.
+noinline fn writeText(from: [*]u8, of: [*]const u8, is_cut: u32) [*]u8 {
+    const text = cast([]const u8, of).*;
+    const limit = if (is_cut != 0) from + longest_title else full;
+    var at = from + room;
+    var next = text.ptr;
+    const stop = next + text.len;
+    while (next != stop) {
+        if (@intFromPtr(at) >= @intFromPtr(limit)) {
+            if (is_cut != 0) drop();
+            break;
+        }
+        at[0] = next[0];
+        var read: u32 = 1;
+        var wrote: u32 = 1;
+        if (next[0] >= 0x80) {
+            // The lead byte tells the length, and 1 or more than 4 for one that is none.
+            var character: u32 = next[0];
+            wrote = @clz(~(character << 24));
+            while (true) {
+                const byte: u32 = if (next + read == stop) 0 else next[read];
+                character = character << 8 | byte;
+                if (isIllFormed(character, byte)) {
+                    at[0..4].* = "\u{fffd}\x00".*; // a byte more than it takes: one store, and the next character overwrites it
+                    wrote = 3;
+                    break;
+                }
+                at[read] = @truncate(byte);
+                read += 1;
+                if (read == wrote) break;
+            }
+        }
+        at += wrote;
+        next += read;
+    }
+    return close(from, at, .str, at - from - room);
+}
+
+/// Whether the last byte of a character's bytes so far, the first one on top, cannot stand there. That it is 80 to BF is enough but for
+/// the second one: there overlong forms (C0 and C1, E0 80 to 9F, F0 80 to 8F), surrogates (ED A0 to BF) and all from F4 90 on are out.
+inline fn isIllFormed(character: u32, byte: u32) bool {
+    return @intFromBool(byte -% 0x80 >= 0x40) | @intFromBool(character < 0xc200) | @intFromBool(character -% 0xf490 < 0xb70) |
+        @intFromBool(character -% 0xe080 < 0x20) | @intFromBool(character -% 0xeda0 < 0x20) |
+        @intFromBool(character -% 0xf080 < 0x10) != 0;
+}
+
+/// Writes the header of what was written from `room` behind `from` up to `at`, and moves that to it.
+inline fn close(from: [*]u8, at: [*]u8, form: Form, count: usize) [*]u8 {
+    const content = writeHead(from, form, count);
+    const size = at - from - room;
+    copy(content, from + room, size);
+    return withinScratch(content + size);
+}
+
+/// In a build with safety checks, panics where a writer left the buffer, which would be a fault of this file: pointers are not checked.
+inline fn withinScratch(at: [*]u8) [*]u8 {
+    if (builtin.mode.runtimeSafety() and @intFromPtr(at) > @intFromPtr(&scratch) + scratch.len) unreachable;
+    return at;
+}
+
+// By form, and last for an int below 0: the first byte of a small number, from which number on it is not small, the first byte of a number
+// of 1 byte (whether or not there is such a form; those of 2, 4 and 8 bytes follow it), and the bits of the least width in bytes, less 1.
+const small = [_]u8{ 0, 0, 0, 0xc2, 0xa0, 0x90, 0x80, 0x91, 0 };
+const limits = [_]u8{ 128, 128, 0, 2, 32, 16, 16, 16, 64 };
+const wide = [_]u8{ 0xcc, 0xcc, 0xcb - 3, 0, 0xd9, 0xdb, 0xdd, 0, 0xd0 };
+const least = [_]u8{ 0, 0, 7, 0, 0, 1, 1, 0, 0 };
+
+/// Writes a number, or the header of a text or list with that length.
+noinline fn writeHead(at: [*]u8, form: Form, bits: u64) [*]u8 {
+    if (@intFromPtr(at) >= @intFromPtr(full)) return at;
+    var row: usize = @backingInt(form);
+    var size = bits;
+    if (form == .int and bits >> 63 != 0) {
+        row = small.len - 1;
+        size = ~bits << 1; // a bit for the sign
+    }
+    var first: u32 = @as(u32, small[row]) +% @as(u32, @truncate(bits));
+    var width: u32 = 0;
+    if (size >= limits[row]) {
+        // Bytes less 1 (0, 1, 2 or 3, 4 to 7) make the exponent (0, 1, 2, 3) of the width.
+        const exponent = 32 - @as(u32, @clz(@as(u32, 63 - @clz(size | 1)) >> 3 | least[row]));
+        first = wide[row] + exponent;
+        width = @as(u32, 1) << @intCast(exponent);
+    }
+    var left = bits;
+    var i = width;
+    while (i != 0) : (i -= 1) {
+        at[i] = @truncate(left);
+        left >>= 8;
+    }
+    at[0] = @truncate(first);
+    return withinScratch(at + 1 + width);
+}
+
+noinline fn copy(to: [*]u8, from: [*]const u8, size: usize) void {
+    @memmove(to[0..size], from[0..size]);
+}
+
+fn bytesOf(one: anytype) [*]const u8 {
+    return @ptrCast(one);
+}
+
+fn cast(comptime T: type, one: [*]const u8) *align(1) const T {
+    return @ptrCast(one);
+}
+
+// --- traceparent ----------------------------------------------------------------------------------------------------
+
+var written_traceparent: [55]u8 = undefined;
+
+/// Whether a text is as long as a traceparent of its version, which is none of "ff".
+inline fn hasLength(text: []const u8) bool {
+    if (text.len < 55) return false;
+    const version: u16 = @bitCast(text[0..2].*);
+    if (version == two("ff")) return false;
+    return text.len == 55 or (version != two("00") and text[55] == '-');
+}
+
+fn two(characters: *const [2]u8) u16 {
+    return @bitCast(characters.*);
+}
+
+/// Goes over the 55 characters of a traceparent and the described context's numbers, and writes the characters from the numbers, or reads
+/// the numbers from the characters. Then a character that it would not have written makes the handle invalid.
+noinline fn walkTraceparent(characters: [*]u8, is_written: u32) void {
+    const dashes: u64 = 1 << 2 | 1 << 35 | 1 << 52;
+    const context = &described.start.parent.context;
+    var number: [*]u64 = @ptrCast(&context.version);
+    for (0..55) |i| {
+        const is_dash: u32 = @truncate(dashes >> @intCast(i) & 1);
+        number += is_dash | @intFromBool(i == 19);
+        const character: u32 = characters[i];
+        var expected: u32 = '-';
+        if (is_dash == 0) {
+            var digit = character + 9 * (character >> 6) & 15;
+            const first: u32 = @truncate(number[0] >> 60);
+            if (is_written != 0) digit = first;
+            expected = digit + '0' + 39 * @as(u32, @intFromBool(digit > 9));
+            number[0] = number[0] << 4 | digit;
+        }
+        if (is_written != 0) {
+            characters[i] = @truncate(expected);
+        } else if (character != expected) {
+            context.handle.span_id = 0;
             return;
         }
-        if (place != first) @memmove(writer.buffer[place..][0..size], writer.buffer[first..][0..size]);
-        writer.len = begin;
-        writer.head(form, count, count);
-        writer.len += size;
     }
-
-    inline fn number(writer: *Writer, value: u64) void {
-        writer.head(.uint, value, value);
-    }
-
-    /// `size` chooses between the widths of a form, `value` is written.
-    fn head(writer: *Writer, form: Form, size: u64, value: u64) void {
-        const width = form.width(size);
-        const i = @backingInt(form);
-        writer.put(if (width == 0) Form.fix[i] | @as(u8, @truncate(value)) else Form.wide[i] + @as(u8, @ctz(width)), value, width);
-    }
-
-    /// A first byte, and the `width` low bytes of `value`, big-endian.
-    fn put(writer: *Writer, first: u8, value: u64, width: u32) void {
-        if (width >= writer.buffer.len - writer.len) writer.full = true;
-        if (writer.full) return;
-        const out = writer.buffer[writer.len..];
-        writer.len += 1 + width;
-        out[0] = first;
-        var left = value;
-        var i = width;
-        while (i > 0) : (i -= 1) {
-            out[i] = @truncate(left);
-            left >>= 8;
-        }
-    }
-
-    fn copy(writer: *Writer, bytes: []const u8) void {
-        if (bytes.len > writer.buffer.len - writer.len) writer.full = true;
-        if (writer.full) return;
-        for (bytes) |byte| {
-            writer.buffer[writer.len] = byte;
-            writer.len += 1;
-        }
-    }
-};
-
-fn cast(comptime T: type, one: *const anyopaque) *const T {
-    return @ptrCast(@alignCast(one));
-}
-
-// --- UTF-8 ----------------------------------------------------------------------------------------------------------
-
-/// One character at the start of a text, or one ill-formed maximal subsequence (Unicode 3.9, "U+FFFD Substitution of Maximal Subparts").
-const Step = struct { len: usize, well_formed: bool };
-
-/// Up to which lead byte a row holds, how long its characters are, and the bounds of their second byte. They exclude overlong forms,
-/// surrogates and everything above U+10FFFF; nothing has length 0.
-const utf8_rows = [_][4]u8{
-    .{ 0x7f, 1, 0xff, 0 },
-    .{ 0xc1, 0, 0xff, 0 },
-    .{ 0xdf, 2, 0x80, 0xbf },
-    .{ 0xe0, 3, 0xa0, 0xbf },
-    .{ 0xec, 3, 0x80, 0xbf },
-    .{ 0xed, 3, 0x80, 0x9f },
-    .{ 0xef, 3, 0x80, 0xbf },
-    .{ 0xf0, 4, 0x90, 0xbf },
-    .{ 0xf3, 4, 0x80, 0xbf },
-    .{ 0xf4, 4, 0x80, 0x8f },
-    .{ 0xff, 0, 0xff, 0 },
-};
-
-fn nextStep(text: []const u8) Step {
-    var row: usize = 0;
-    while (text[0] > utf8_rows[row][0]) row += 1;
-    const whole = utf8_rows[row][1];
-    var low = utf8_rows[row][2];
-    var high = utf8_rows[row][3];
-    var len: usize = 1;
-    while (len < whole and len < text.len and text[len] >= low and text[len] <= high) {
-        low = 0x80;
-        high = 0xbf;
-        len += 1;
-    }
-    return .{ .len = len, .well_formed = len == whole };
 }

@@ -14,12 +14,14 @@ const some: tracer.Handle = .{ .trace_id_hi = 1, .trace_id_lo = 2, .span_id = 3 
 var calls: u32 = 0;
 var kept: [4096]u8 = undefined;
 var payload: []const u8 = "";
+var length: usize = 0;
 var current: ?tracer.Handle = null;
 
 fn keep(ptr: [*]const u8, len: u32) void {
     calls += 1;
-    @memcpy(kept[0..len], ptr[0..len]);
-    payload = kept[0..len];
+    length = len;
+    payload = kept[0..@min(len, kept.len)];
+    @memcpy(kept[0..payload.len], ptr);
 }
 
 export fn bext_abi_start_span(ptr: [*]const u8, len: u32, handle_out: *tracer.Handle) void {
@@ -123,4 +125,19 @@ test "a traceparent there and back" {
     try expectEqual(some, context.handle);
     try expectEqual(1, context.flags);
     try expectEqual(null, tracer.TraceContext.parse(header[0..54]));
+}
+
+// --- Drops ----------------------------------------------------------------------------------------------------------
+
+test "what does not fit is dropped alone, and counted" {
+    const long: [70_000]u8 = @splat('x');
+    const before = tracer.dropped();
+    _ = tracer.start("s", .{ .parent = .root, .attributes = &.{ .init("long", &long), .init("k", 1) } });
+    try expectEqualStrings("\x82\xa4name\xa1s\xaaattributes\x81\xa1k\x01", payload);
+    calls = 0;
+    some.set("long", &long);
+    try expectEqual(0, calls);
+    some.setError(&long);
+    try expectEqual(8192 - 5 + "\x82\xa4code\x02\xa7message\xda\x1f\xfb".len, length);
+    try expectEqual(before + 3, tracer.dropped());
 }

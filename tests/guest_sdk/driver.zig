@@ -121,31 +121,20 @@ fn nextAttribute() tracer.Attribute {
     return .init(key, nextValue());
 }
 
-// --- Spans and events, in a buffer between guards -------------------------------------------------------------------
+// --- Spans and events -----------------------------------------------------------------------------------------------
 
-const guard = 32;
-const guard_byte = 0xa5;
-
-var guarded: []u8 = &.{};
 var name: []const u8 = "";
 var span: tracer.Start = .{};
 var event: tracer.Event = .{};
 var attributes: std.ArrayList(tracer.Attribute) = .empty;
 var links: std.ArrayList(tracer.Link) = .empty;
 
-fn nextBuffer() []u8 {
-    const size = nextNumber(usize);
-    guarded = allocate(u8, size + 2 * guard);
-    @memset(guarded, guard_byte);
+/// The buffer is the SDK's own, whatever size a command names.
+fn begin() void {
+    _ = nextWord();
     attributes.clearRetainingCapacity();
     links.clearRetainingCapacity();
-    return guarded[guard..][0..size];
-}
-
-fn checkGuards() void {
-    if (guarded.len == 0) return;
-    for (guarded[0..guard]) |byte| if (byte != guard_byte) fail("a write below the buffer", "");
-    for (guarded[guarded.len - guard ..]) |byte| if (byte != guard_byte) fail("a write above the buffer", "");
+    name = nextText();
 }
 
 fn printHandle(handle: Handle) void {
@@ -160,9 +149,8 @@ const NextKind = struct {
 
 const commands = struct {
     pub fn span() void {
-        const buffer = nextBuffer();
-        name = nextText();
-        root.span = .{ .kind = NextKind.kind(), .buffer = buffer, .parent = .root };
+        begin();
+        root.span = .{ .kind = NextKind.kind(), .parent = .root };
     }
 
     pub fn parent() void {
@@ -195,8 +183,8 @@ const commands = struct {
     }
 
     pub fn event() void {
-        root.event = .{ .buffer = nextBuffer() };
-        name = nextText();
+        begin();
+        root.event = .{};
     }
 
     pub fn event_attr() void {
@@ -329,6 +317,11 @@ const commands = struct {
     pub fn free() void {
         bext_free(blocks.items[nextNumber(usize)], 8);
     }
+
+    pub fn free_foreign() void {
+        bext_free(&line, 8);
+        bext_free(null, 0);
+    }
 };
 
 extern fn bext_alloc(length: u32) ?[*]u8;
@@ -344,7 +337,6 @@ fn run(command: []const u8) void {
     inline for (@typeInfo(commands).@"struct".decl_names) |known| {
         if (std.mem.eql(u8, command, known)) {
             @field(commands, known)();
-            checkGuards();
             return;
         }
     }

@@ -39,8 +39,11 @@ def compile_guest(source: Path, output: Path, mode: str = "ReleaseSmall") -> Non
 
 
 @cache
-def build_driver(folder: Path) -> Driver:
-    """driver.zig with every safety check, compiled once for all test files of a session."""
-    done = compile_zig(HERE / "driver.zig", folder / "zig_driver", "-O", "ReleaseSafe", "-fsingle-threaded", "-fstrip")
+def build_driver(folder: Path, scratch: int = 1 << 20) -> Driver:
+    """driver.zig with every safety check and a scratch buffer of that size, compiled once for all test files of a session."""
+    source = folder / f"zig_driver_{scratch}.zig"
+    options = f"\npub const bext_tracer_options: tracer.Options = .{{ .scratch_size = {scratch} }};\n"
+    source.write_text((HERE / "driver.zig").read_text(encoding="utf-8") + options, encoding="utf-8")
+    done = compile_zig(source, source.with_suffix(""), "-O", "ReleaseSafe", "-fsingle-threaded", "-fstrip")
     assert done.returncode == 0, done.stderr
-    return Driver(folder / "zig_driver")
+    return Driver(source.with_suffix(""))
