@@ -429,7 +429,7 @@ BEXT_INLINE bext_value bext_f64(double value) {
 }
 
 BEXT_INLINE bext_value bext_str_array(const bext_value *items, size_t count) {
-  return bext_impl_array(BEXT_IMPL_STR, items, count);
+  return bext_impl_value(BEXT_IMPL_ARRAY | BEXT_IMPL_STR, count, (uint64_t)((uintptr_t)items + offsetof(bext_value, payload)));
 }
 
 BEXT_INLINE bext_value bext_bool_array(const bext_boolean *items, size_t count) {
