@@ -833,6 +833,9 @@ enum { BEXT_IMPL_IS_SET = 0x100 };
 
 static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void *place);
 
+/* The bytes of the three fields behind a parent: without one there is nothing to say of it. */
+enum { BEXT_IMPL_OF_PARENT = (17 + 2) + (13 + 2) + (12 + 2) };
+
 BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, const void *values) {
   uint8_t *header = at;
   uint32_t first = 0x80;
@@ -844,7 +847,10 @@ BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, cons
     fields += size;
     end = bext_impl_item(value, (uint8_t)fields[0], (const uint8_t *)values + fields[1]);
     fields += 2;
-    if (end == value) continue;
+    if (end == value) {
+      if (fields[-2] == BEXT_IMPL_HANDLE) fields += BEXT_IMPL_OF_PARENT;
+      continue;
+    }
     at = end;
     first++;
   }
