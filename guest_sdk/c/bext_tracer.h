@@ -25,7 +25,7 @@
  * Configuration, defined before the implementation is included:
  *   BEXT_TRACER_SCRATCH_SIZE  bytes of the buffer in which payloads are made (default 65536, as many as hosts take;
  *                             at least 1024)
- *   BEXT_TRACER_ARENA_SIZE    bytes of the arena behind bext_alloc (default 65536)
+ *   BEXT_TRACER_ARENA_SIZE    bytes of the arena behind bext_alloc (default 65536; a multiple of 8)
  *   BEXT_TRACER_USE_MALLOC    bext_alloc is libc's malloc, and there is no arena
  *   BEXT_TRACER_NO_ALLOC      neither: the guest brings its own bext_alloc and bext_free
  *
@@ -299,9 +299,8 @@ uint32_t bext_dropped(void);
 
 /*
  * The exports through which the host hands over the arguments of a hook. bext_alloc returns `length` bytes, aligned
- * to 8, or NULL where the arena is full or `length` is 0. bext_free gives them back, in any order; NULL, a pointer
- * from elsewhere and a second free are ignored. Space below a block that is still in use is reused once that block is
- * free as well.
+ * to 8, or NULL where the arena is full or `length` is 0. bext_free gives a block back, in any order, each block once;
+ * NULL and a pointer from elsewhere are ignored. The whole arena is there again when the last block has come back.
  */
 void *bext_alloc(uint32_t length);
 void bext_free(void *block, uint32_t length);
@@ -421,7 +420,7 @@ BEXT_INLINE bext_value bext_f64(double value) {
 }
 
 BEXT_INLINE bext_value bext_str_array(const bext_value *items, size_t count) {
-  return bext_impl_array(BEXT_IMPL_STR, items, count);
+  return bext_impl_value(BEXT_IMPL_ARRAY | BEXT_IMPL_STR, count, (uint64_t)((uintptr_t)items + offsetof(bext_value, payload)));
 }
 
 BEXT_INLINE bext_value bext_bool_array(const bext_boolean *items, size_t count) {
@@ -593,6 +592,9 @@ BEXT_INLINE bext_boolean bext_traceparent_parse(const char *text, bext_tracepare
 #endif
 #ifndef BEXT_TRACER_ARENA_SIZE
 #define BEXT_TRACER_ARENA_SIZE 65536
+#endif
+#if BEXT_TRACER_ARENA_SIZE % 8 != 0
+#error "BEXT_TRACER_ARENA_SIZE must be a multiple of 8"
 #endif
 #if BEXT_TRACER_SCRATCH_SIZE < 1024
 #error "BEXT_TRACER_SCRATCH_SIZE must be at least 1024"
@@ -834,6 +836,9 @@ enum { BEXT_IMPL_IS_SET = 0x100 };
 
 static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void *place);
 
+/* The bytes of the three fields behind a parent: without one there is nothing to say of it. */
+enum { BEXT_IMPL_OF_PARENT = (17 + 2) + (13 + 2) + (12 + 2) };
+
 BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, const void *values) {
   uint8_t *header = at;
   uint32_t first = 0x80;
@@ -845,7 +850,10 @@ BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, cons
     fields += size;
     end = bext_impl_item(value, (uint8_t)fields[0], (const uint8_t *)values + fields[1]);
     fields += 2;
-    if (end == value) continue;
+    if (end == value) {
+      if (fields[-2] == BEXT_IMPL_HANDLE) fields += BEXT_IMPL_OF_PARENT;
+      continue;
+    }
     at = end;
     first++;
   }
