@@ -420,7 +420,7 @@ BEXT_INLINE bext_value bext_f64(double value) {
 }
 
 BEXT_INLINE bext_value bext_str_array(const bext_value *items, size_t count) {
-  return bext_impl_value(BEXT_IMPL_ARRAY | BEXT_IMPL_STR, count, (uint64_t)((uintptr_t)items + offsetof(bext_value, payload)));
+  return bext_impl_array(BEXT_IMPL_STR, items, count); /* the address of a text comes first in a value */
 }
 
 BEXT_INLINE bext_value bext_bool_array(const bext_boolean *items, size_t count) {
@@ -828,6 +828,7 @@ BEXT_IMPL_AT(bext_span_builder, status_code, 0x44);
 BEXT_IMPL_AT(bext_span_builder, links, 0x38);
 BEXT_IMPL_AT(bext_span_builder, start_time, 0x48);
 BEXT_IMPL_AT(bext_span_builder, event_time, 0x50);
+BEXT_IMPL_AT(bext_value, payload, 0x00);
 BEXT_IMPL_AT(bext_link, other, 0x00);
 BEXT_IMPL_AT(bext_link, attributes, 0x08);
 
