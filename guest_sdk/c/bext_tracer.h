@@ -383,10 +383,13 @@ void bext_impl_start(bext_handle *out, const bext_span_builder *builder);
 /* A length or count as 32 bits, which is all of it in WebAssembly. */
 BEXT_INLINE uint32_t bext_impl_count(size_t count) { return count > UINT32_MAX ? UINT32_MAX : (uint32_t)count; }
 
+/* Never called: where the compiler does not know libc's functions either, `pure` lets it drop the question all the same. */
+size_t bext_impl_libc_strlen(const char *text) __asm__("strlen") __attribute__((pure));
+
 /* The length of a literal is known when the guest is compiled; asked for any other, an optimiser drops the question. */
 BEXT_INLINE uint32_t bext_impl_length(const char *text) {
 #ifdef __OPTIMIZE__
-  const size_t length = text == NULL ? 0 : __builtin_strlen(text);
+  const size_t length = text == NULL ? 0 : bext_impl_libc_strlen(text);
   if (__builtin_constant_p(length)) return bext_impl_count(length);
 #endif
   return bext_impl_strlen(text);
