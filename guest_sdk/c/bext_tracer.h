@@ -1051,10 +1051,10 @@ BEXT_IMPL static uint32_t bext_impl_traceparent(char *text, uint64_t *number, be
     if (!edge || place == BEXT_IMPL_SECOND_HALF) {
       character = (uint32_t)(*number >> 60);
       character += character < 10 ? '0' : 'a' - 10;
-      *number = *number << 4 | (((uint8_t)*text & 15u) + ((uint8_t)*text >> 6) * 9u);
     }
     if (writes) *text = (char)character;
     differs |= character ^ (uint8_t)*text;
+    if (character != '-') *number = *number << 4 | (((uint8_t)*text & 15u) + ((uint8_t)*text >> 6) * 9u);
   }
   return differs;
 }
@@ -1073,7 +1073,9 @@ BEXT_IMPL bext_boolean bext_traceparent_format(const bext_handle *span, bext_boo
 }
 
 BEXT_IMPL bext_boolean bext_traceparent_parse_n(const char *text, size_t length, bext_traceparent *out) {
-  bext_boolean valid = length >= BEXT_IMPL_TRACEPARENT;
+  bext_boolean valid;
+  length = bext_impl_length((const uint8_t *)text, bext_impl_count(length));
+  valid = length >= BEXT_IMPL_TRACEPARENT;
   if (valid) {
     /* Once for the numbers, whatever the text is, and once to see whether they are written like this. */
     bext_impl_traceparent((char *)text, &out->version, 0);
