@@ -733,7 +733,7 @@ BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, uint32_t form, uint32_t n
 #define BEXT_IMPL_COUNT_OF(place) (((const uint32_t *)(place))[2])
 #define BEXT_IMPL_ADDRESS_AT(place) (((const bext_impl_payload *)(place))->address)
 
-BEXT_IMPL_ONCE uint32_t bext_impl_length(const uint8_t *text, uint32_t length) {
+BEXT_IMPL static uint32_t bext_impl_length(const uint8_t *text, uint32_t length) {
   if (text == NULL) return 0;
   if (length != BEXT_IMPL_NUL) return length;
   for (length = 0; text[length] != '\0'; length++) continue;
