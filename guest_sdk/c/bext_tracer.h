@@ -145,19 +145,23 @@ typedef struct bext_traceparent {
 typedef struct bext_span_builder {
   bext_impl_payload name;
   uint32_t name_length;
-  uint32_t kind;
+  uint32_t reserved;
+  uint64_t kind;
   bext_impl_payload parent;
+  uint64_t parent_is_remote; /* 0, or the byte for true */
+  uint64_t flipped_flags;    /* in which the default, BEXT_PARENT_FLAGS_DEFAULT, is 0 */
   bext_impl_payload trace_state;
   uint32_t trace_state_length;
-  uint32_t parent_is_remote; /* 0, or the byte for true */
+  uint32_t reserved_too;
   bext_impl_payload attributes;
   uint32_t attribute_count;
-  uint32_t flipped_flags; /* in which the default, BEXT_PARENT_FLAGS_DEFAULT, is 0 */
+  uint32_t reserved_as_well;
   bext_impl_payload links;
   uint32_t link_count;
-  uint32_t status_code; /* of a status, never of a span */
+  uint32_t reserved_last;
   uint64_t start_time;
-  uint64_t event_time; /* of an event, never of a span */
+  uint64_t event_time;  /* of an event, never of a span */
+  uint64_t status_code; /* of a status, never of a span */
 } bext_span_builder;
 
 /* --- Values ----------------------------------------------------------------------------------------------------- */
@@ -796,18 +800,18 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
 /* A span, or an event: what the one has, the other has not set. */
 static const char bext_impl_span_fields[] =
     "\xa4name" BEXT_IMPL_FIELD_CUT_STR "\x00"
-    "\xa4kind" BEXT_IMPL_FIELD_BYTE "\x0c"
-    "\xa6parent" BEXT_IMPL_FIELD_HANDLE "\x10"
-    "\xb0parent_is_remote" BEXT_IMPL_FIELD_BYTE "\x24"
-    "\xacparent_flags" BEXT_IMPL_FIELD_FLAGS "\x34"
-    "\xabtrace_state" BEXT_IMPL_FIELD_OPTIONAL_STR "\x18"
-    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x28"
-    "\xa5links" BEXT_IMPL_FIELD_LINKS "\x38"
-    "\xb5start_time_unix_nanos" BEXT_IMPL_FIELD_TIME "\x48"
-    "\xaftime_unix_nanos" BEXT_IMPL_FIELD_TIME "\x50";
+    "\xa4kind" BEXT_IMPL_FIELD_BYTE "\x10"
+    "\xa6parent" BEXT_IMPL_FIELD_HANDLE "\x18"
+    "\xb0parent_is_remote" BEXT_IMPL_FIELD_BYTE "\x20"
+    "\xacparent_flags" BEXT_IMPL_FIELD_FLAGS "\x28"
+    "\xabtrace_state" BEXT_IMPL_FIELD_OPTIONAL_STR "\x30"
+    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x40"
+    "\xa5links" BEXT_IMPL_FIELD_LINKS "\x50"
+    "\xb5start_time_unix_nanos" BEXT_IMPL_FIELD_TIME "\x60"
+    "\xaftime_unix_nanos" BEXT_IMPL_FIELD_TIME "\x68";
 
 static const char bext_impl_status_fields[] =
-    "\xa4" "code" BEXT_IMPL_FIELD_BYTE "\x44"
+    "\xa4" "code" BEXT_IMPL_FIELD_BYTE "\x70"
     "\xa7message" BEXT_IMPL_FIELD_MESSAGE "\x00";
 
 static const char bext_impl_link_fields[] =
@@ -817,17 +821,17 @@ static const char bext_impl_link_fields[] =
 /* The tables above say where a value is. */
 #define BEXT_IMPL_AT(type, member, offset) \
   typedef char bext_impl_at_##type##_##member[offsetof(type, member) == (offset) ? 1 : -1]
-BEXT_IMPL_AT(bext_span_builder, kind, 0x0c);
+BEXT_IMPL_AT(bext_span_builder, kind, 0x10);
 BEXT_IMPL_AT(bext_span_builder, name, 0x00);
-BEXT_IMPL_AT(bext_span_builder, parent, 0x10);
-BEXT_IMPL_AT(bext_span_builder, parent_is_remote, 0x24);
-BEXT_IMPL_AT(bext_span_builder, trace_state, 0x18);
-BEXT_IMPL_AT(bext_span_builder, flipped_flags, 0x34);
-BEXT_IMPL_AT(bext_span_builder, attributes, 0x28);
-BEXT_IMPL_AT(bext_span_builder, status_code, 0x44);
-BEXT_IMPL_AT(bext_span_builder, links, 0x38);
-BEXT_IMPL_AT(bext_span_builder, start_time, 0x48);
-BEXT_IMPL_AT(bext_span_builder, event_time, 0x50);
+BEXT_IMPL_AT(bext_span_builder, parent, 0x18);
+BEXT_IMPL_AT(bext_span_builder, parent_is_remote, 0x20);
+BEXT_IMPL_AT(bext_span_builder, trace_state, 0x30);
+BEXT_IMPL_AT(bext_span_builder, flipped_flags, 0x28);
+BEXT_IMPL_AT(bext_span_builder, attributes, 0x40);
+BEXT_IMPL_AT(bext_span_builder, status_code, 0x70);
+BEXT_IMPL_AT(bext_span_builder, links, 0x50);
+BEXT_IMPL_AT(bext_span_builder, start_time, 0x60);
+BEXT_IMPL_AT(bext_span_builder, event_time, 0x68);
 BEXT_IMPL_AT(bext_value, payload, 0x00);
 BEXT_IMPL_AT(bext_link, other, 0x00);
 BEXT_IMPL_AT(bext_link, attributes, 0x08);
@@ -846,17 +850,20 @@ BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, cons
   at = bext_impl_byte(at, 0);
   while (*fields != '\0') {
     const uint32_t size = 1 + (*fields & 31);
-    uint8_t *value = bext_impl_bytes(at, (const uint8_t *)fields, size);
-    uint8_t *end;
-    fields += size;
-    end = bext_impl_item(value, (uint8_t)fields[0], (const uint8_t *)values + fields[1]);
-    fields += 2;
-    if (end == value) {
-      if (fields[-2] == BEXT_IMPL_HANDLE) fields += BEXT_IMPL_OF_PARENT;
-      continue;
+    const char *name = fields;
+    const uint32_t type = (uint8_t)fields[size];
+    const uint64_t *place = (const uint64_t *)((const uint8_t *)values + fields[size + 1]);
+    uint8_t *value, *end;
+    fields += size + 2;
+    if (*place == 0 && first != 0x80) continue; /* not set; the first one always is */
+    value = bext_impl_bytes(at, (const uint8_t *)name, size);
+    end = bext_impl_item(value, type, place);
+    if (end != value) {
+      at = end;
+      first++;
+    } else if (type == BEXT_IMPL_HANDLE) {
+      fields += BEXT_IMPL_OF_PARENT;
     }
-    at = end;
-    first++;
   }
   *header = (uint8_t)first;
   return at;
@@ -900,7 +907,6 @@ BEXT_IMPL_ONCE uint8_t *bext_impl_other(uint8_t *at, uint32_t type, const void *
 BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void *place) {
   const bext_attribute *attribute = (const bext_attribute *)place;
   uint64_t number;
-  uint32_t word;
   switch (type) {
   case BEXT_IMPL_STR:
   case BEXT_IMPL_CUT_STR:
@@ -908,11 +914,9 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
   case BEXT_IMPL_MESSAGE:
     return bext_impl_text(at, place, type);
   case BEXT_IMPL_BOOL:
-    word = 0xc2u | *(const uint8_t *)place;
-    return bext_impl_byte(at, word);
+    return bext_impl_byte(at, 0xc2u | *(const uint8_t *)place);
   case BEXT_IMPL_BYTE:
-    word = *(const uint32_t *)place;
-    return word == 0 ? at : bext_impl_byte(at, word);
+    return bext_impl_byte(at, *(const uint32_t *)place);
   case BEXT_IMPL_F64:
     return bext_impl_f64(at, (const double *)place);
   case BEXT_IMPL_HANDLE:
@@ -925,9 +929,7 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
     type = type < BEXT_IMPL_ATTRIBUTES ? type - BEXT_IMPL_ARRAY : type + (BEXT_IMPL_ATTRIBUTE - BEXT_IMPL_ATTRIBUTES);
     return bext_impl_list(at, type, (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place), BEXT_IMPL_COUNT_OF(place));
   case BEXT_IMPL_FLAGS:
-    word = *(const uint32_t *)place;
-    if (word == 0) return at;
-    number = word ^ BEXT_PARENT_FLAGS_DEFAULT;
+    number = *(const uint64_t *)place ^ BEXT_PARENT_FLAGS_DEFAULT;
     break;
   case BEXT_IMPL_I64:
     number = *(const uint64_t *)place;
@@ -938,8 +940,8 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
     break;
   case BEXT_IMPL_TIME:
     number = *(const uint64_t *)place;
-    if ((int64_t)number <= 0) {
-      if (number != 0) bext_impl_drop();
+    if (number > BEXT_MAX_TIME_UNIX_NANOS) {
+      bext_impl_drop();
       return at;
     }
   }
