@@ -645,7 +645,7 @@ static struct {
   uint8_t scratch[BEXT_TRACER_SCRATCH_SIZE + BEXT_IMPL_BEHIND_END]; /* where a payload is made */
 } bext_impl;
 
-/* Nothing is written at END or behind it but a header or two. */
+/* What lies at END or behind it is never sent: a header, or what is too much of eight bytes. */
 #define BEXT_IMPL_END (bext_impl.scratch + BEXT_TRACER_SCRATCH_SIZE)
 
 /* An attribute or link ends before this, which leaves room for the time behind them. */
@@ -672,6 +672,8 @@ BEXT_IMPL static uint8_t *bext_impl_byte(uint8_t *at, uint32_t byte) {
   return at;
 }
 
+#ifdef __OPTIMIZE_SIZE__
+
 BEXT_IMPL static uint8_t *bext_impl_bytes(uint8_t *at, const uint8_t *from, uint32_t count) {
   while (count != 0) {
     at = bext_impl_byte(at, *from++);
@@ -689,6 +691,29 @@ BEXT_IMPL_ONCE uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t n
   }
   return at;
 }
+
+#else /* the same, eight bytes at a time */
+
+typedef uint64_t bext_impl_word __attribute__((aligned(1), may_alias));
+
+/* Where the bytes overlap, they are moved down. */
+BEXT_IMPL static uint8_t *bext_impl_bytes(uint8_t *at, const uint8_t *from, uint32_t count) {
+  if (at >= BEXT_IMPL_END || count > (size_t)(BEXT_IMPL_END - at)) return BEXT_IMPL_END;
+  for (; count >= 8; count -= 8, at += 8, from += 8) *(bext_impl_word *)at = *(const bext_impl_word *)from;
+  while (count-- != 0) *at++ = *from++;
+  return at;
+}
+
+BEXT_IMPL_ONCE uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t number, uint64_t width) {
+  if (at >= BEXT_IMPL_END) return BEXT_IMPL_END;
+  *at++ = (uint8_t)first;
+  if (width == 0) return at;
+  *(bext_impl_word *)at = __builtin_bswap64(number << (64 - width)); /* what it is too long lies behind END at most */
+  at += width / 8;
+  return at < BEXT_IMPL_END ? at : BEXT_IMPL_END;
+}
+
+#endif
 
 /* What begins with a number, as the place of its row in the table below. */
 enum { BEXT_IMPL_UINT = 0, BEXT_IMPL_NEGATIVE = 4, BEXT_IMPL_TEXT = 8, BEXT_IMPL_LIST = 12, BEXT_IMPL_MAP = 16, BEXT_IMPL_FLOAT = 20 };
@@ -769,6 +794,15 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
   uint8_t *end = type & 1 ? at + BEXT_IMPL_MOST_CUT : BEXT_IMPL_END;
   if (length == 0 && type & 2) return at;
   while (length != 0 && to < end) {
+#ifndef __OPTIMIZE_SIZE__
+    if (length >= 8 && (*(const bext_impl_word *)text & 0x8080808080808080) == 0) { /* ASCII, as most texts are */
+      *(bext_impl_word *)to = *(const bext_impl_word *)text;
+      to += 8;
+      text += 8;
+      length -= 8;
+      continue;
+    }
+#endif
     /* By the upper half of its first byte; 0 where no character starts so. */
     const uint32_t whole = (uint32_t)(UINT64_C(0x4322000011111111) >> 4 * (*text >> 4)) & 7;
     const uint32_t taken = bext_impl_step(text, length, whole);
