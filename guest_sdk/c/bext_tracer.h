@@ -644,7 +644,7 @@ static struct {
 /* Nothing is written at END or behind it but a header or two. */
 #define BEXT_IMPL_END (bext_impl.scratch + BEXT_TRACER_SCRATCH_SIZE)
 
-/* An attribute or link ends before this, which leaves room for the time behind them. */
+/* A tracestate, an attribute or a link ends before this, which leaves room for the time behind them. */
 #define BEXT_IMPL_LIST_END (BEXT_IMPL_END - 64)
 
 /* The longest name or message: where it starts, kind and parent fit behind it in any case. */
@@ -772,6 +772,10 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
     to = bext_impl_bytes(to, is_good ? text : (const uint8_t *)"\xef\xbf\xbd", is_good ? taken : 3);
     text += taken;
     length -= taken;
+  }
+  if (type == BEXT_IMPL_OPTIONAL_STR && to > BEXT_IMPL_LIST_END) {
+    bext_impl_drop();
+    return at;
   }
   if (length != 0 && type & 1) bext_impl_drop();
   return bext_impl_close(at, BEXT_IMPL_TEXT, (uint32_t)(to - at) - BEXT_IMPL_WIDEST, to);
