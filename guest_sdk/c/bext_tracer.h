@@ -872,9 +872,11 @@ BEXT_IMPL static uint8_t *bext_impl_list(uint8_t *at, uint32_t type, const uint8
   uint8_t *to = at + BEXT_IMPL_WIDEST;
   uint32_t kept = 0;
   for (; count != 0; count--) {
+    const uint32_t dropped = bext_impl.dropped;
     uint8_t *end = bext_impl_item(to, type, items);
     items += "\x10\x01\x08\x08\0\0\0\0\0\0\x20\x18\x08"[type];
     if (is_dropped_alone && end > BEXT_IMPL_LIST_END) {
+      bext_impl.dropped = dropped; /* a link counts once, whatever was to be in it */
       bext_impl_drop();
     } else {
       kept += end != to;
