@@ -887,10 +887,12 @@ BEXT_IMPL static uint8_t *bext_impl_list(uint8_t *at, uint32_t type, const uint8
   return bext_impl_close(at, type == BEXT_IMPL_ATTRIBUTE ? BEXT_IMPL_MAP : BEXT_IMPL_LIST, kept, to);
 }
 
-BEXT_IMPL_ONCE uint8_t *bext_impl_f64(uint8_t *at, const double *value) {
+BEXT_IMPL_ONCE uint8_t *bext_impl_f64(uint8_t *at, const void *place) {
   uint64_t bits;
-  __builtin_memcpy(&bits, value, sizeof bits);
-  if (*value != *value) bits = 0x7ff8000000000000; /* NaN: one form of many */
+  double value;
+  __builtin_memcpy(&bits, place, sizeof bits);
+  __builtin_memcpy(&value, place, sizeof value);
+  if (value != value) bits = 0x7ff8000000000000; /* NaN: one form of many */
   return bext_impl_sized(at, BEXT_IMPL_FLOAT, UINT64_MAX, bits);
 }
 
@@ -920,7 +922,7 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
     word = *(const uint32_t *)place;
     return word == 0 ? at : bext_impl_byte(at, word);
   case BEXT_IMPL_F64:
-    return bext_impl_f64(at, (const double *)place);
+    return bext_impl_f64(at, place);
   case BEXT_IMPL_HANDLE:
   case BEXT_IMPL_LINK:
     return bext_impl_other(at, type, place);
@@ -958,9 +960,12 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
 #define BEXT_IMPL_WRITTEN(at) ((uint32_t)((at) - bext_impl.scratch))
 #define BEXT_IMPL_IDS(handle) (handle)->trace_id_hi, (handle)->trace_id_lo, (handle)->span_id
 
+/* What a struct is cleared by, whatever the types of its fields. */
+typedef uint64_t __attribute__((may_alias)) bext_impl_word;
+
 BEXT_IMPL void bext_impl_init(bext_span_builder *builder, const char *name, uint32_t length, uint32_t kind) {
-  uint64_t *word = (uint64_t *)builder;
-  while (word != (uint64_t *)(builder + 1)) *word++ = 0;
+  bext_impl_word *word = (bext_impl_word *)builder;
+  while (word != (bext_impl_word *)(builder + 1)) *word++ = 0;
   builder->kind = kind;
   builder->name_length = length;
   builder->name.address = name;
