@@ -648,7 +648,7 @@ static struct {
 /* What lies at END or behind it is never sent: a header, or what is too much of eight bytes. */
 #define BEXT_IMPL_END (bext_impl.scratch + BEXT_TRACER_SCRATCH_SIZE)
 
-/* An attribute or link ends before this, which leaves room for the time behind them. */
+/* A tracestate, an attribute or a link ends before this, which leaves room for the time behind them. */
 #define BEXT_IMPL_LIST_END (BEXT_IMPL_END - 64)
 
 /* The longest name or message: where it starts, kind and parent fit behind it in any case. */
@@ -811,6 +811,10 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
     text += taken;
     length -= taken;
   }
+  if (type == BEXT_IMPL_OPTIONAL_STR && to > BEXT_IMPL_LIST_END) {
+    bext_impl_drop();
+    return at;
+  }
   if (length != 0 && type & 1) bext_impl_drop();
   return bext_impl_close(at, BEXT_IMPL_TEXT, (uint32_t)(to - at) - BEXT_IMPL_WIDEST, to);
 }
@@ -909,9 +913,11 @@ BEXT_IMPL static uint8_t *bext_impl_list(uint8_t *at, uint32_t type, const uint8
   uint8_t *to = at + BEXT_IMPL_WIDEST;
   uint32_t kept = 0;
   for (; count != 0; count--) {
+    const uint32_t dropped = bext_impl.dropped;
     uint8_t *end = bext_impl_item(to, type, items);
     items += "\x10\x01\x08\x08\0\0\0\0\0\0\x20\x18\x08"[type];
     if (is_dropped_alone && end > BEXT_IMPL_LIST_END) {
+      bext_impl.dropped = dropped; /* a link counts once, whatever was to be in it */
       bext_impl_drop();
     } else {
       kept += end != to;
@@ -922,10 +928,12 @@ BEXT_IMPL static uint8_t *bext_impl_list(uint8_t *at, uint32_t type, const uint8
   return bext_impl_close(at, type == BEXT_IMPL_ATTRIBUTE ? BEXT_IMPL_MAP : BEXT_IMPL_LIST, kept, to);
 }
 
-BEXT_IMPL_ONCE uint8_t *bext_impl_f64(uint8_t *at, const double *value) {
+BEXT_IMPL_ONCE uint8_t *bext_impl_f64(uint8_t *at, const void *place) {
   uint64_t bits;
-  __builtin_memcpy(&bits, value, sizeof bits);
-  if (*value != *value) bits = 0x7ff8000000000000; /* NaN: one form of many */
+  double value;
+  __builtin_memcpy(&bits, place, sizeof bits);
+  __builtin_memcpy(&value, place, sizeof value);
+  if (value != value) bits = 0x7ff8000000000000; /* NaN: one form of many */
   return bext_impl_sized(at, BEXT_IMPL_FLOAT, UINT64_MAX, bits);
 }
 
@@ -952,7 +960,7 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
   case BEXT_IMPL_BYTE:
     return bext_impl_byte(at, *(const uint32_t *)place);
   case BEXT_IMPL_F64:
-    return bext_impl_f64(at, (const double *)place);
+    return bext_impl_f64(at, place);
   case BEXT_IMPL_HANDLE:
   case BEXT_IMPL_LINK:
     return bext_impl_other(at, type, place);
@@ -988,9 +996,12 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
 #define BEXT_IMPL_WRITTEN(at) ((uint32_t)((at) - bext_impl.scratch))
 #define BEXT_IMPL_IDS(handle) (handle)->trace_id_hi, (handle)->trace_id_lo, (handle)->span_id
 
+/* What a struct is cleared by, whatever the types of its fields. */
+typedef uint64_t __attribute__((may_alias)) bext_impl_word;
+
 BEXT_IMPL void bext_impl_init(bext_span_builder *builder, const char *name, uint32_t length, uint32_t kind) {
-  uint64_t *word = (uint64_t *)builder;
-  while (word != (uint64_t *)(builder + 1)) *word++ = 0;
+  bext_impl_word *word = (bext_impl_word *)builder;
+  while (word != (bext_impl_word *)(builder + 1)) *word++ = 0;
   builder->kind = kind;
   builder->name_length = length;
   builder->name.address = name;
