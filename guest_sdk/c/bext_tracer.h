@@ -660,6 +660,9 @@ uint32_t bext_dropped(void) { return bext_impl.dropped; }
 
 BEXT_IMPL static bext_boolean bext_impl_is_invalid(const bext_handle *handle) { return bext_handle_is_invalid(handle); }
 
+/* Eight bytes, of whatever type they are. */
+typedef uint64_t bext_impl_word __attribute__((aligned(1), may_alias));
+
 /*
  * --- msgpack ---
  *
@@ -693,8 +696,6 @@ BEXT_IMPL_ONCE uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t n
 }
 
 #else /* the same, eight bytes at a time */
-
-typedef uint64_t bext_impl_word __attribute__((aligned(1), may_alias));
 
 /* Where the bytes overlap, they are moved down. */
 BEXT_IMPL static uint8_t *bext_impl_bytes(uint8_t *at, const uint8_t *from, uint32_t count) {
@@ -890,7 +891,7 @@ BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, cons
     const uint32_t size = 1 + (*fields & 31);
     const char *name = fields;
     const uint32_t type = (uint8_t)fields[size];
-    const uint64_t *place = (const uint64_t *)((const uint8_t *)values + fields[size + 1]);
+    const bext_impl_word *place = (const bext_impl_word *)((const uint8_t *)values + fields[size + 1]);
     uint8_t *value, *end;
     fields += size + 2;
     if (*place == 0 && first != 0x80) continue; /* not set; the first one always is */
@@ -995,9 +996,6 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
 /* The bytes from the start of the scratch buffer to a position. */
 #define BEXT_IMPL_WRITTEN(at) ((uint32_t)((at) - bext_impl.scratch))
 #define BEXT_IMPL_IDS(handle) (handle)->trace_id_hi, (handle)->trace_id_lo, (handle)->span_id
-
-/* What a struct is cleared by, whatever the types of its fields. */
-typedef uint64_t __attribute__((may_alias)) bext_impl_word;
 
 BEXT_IMPL void bext_impl_init(bext_span_builder *builder, const char *name, uint32_t length, uint32_t kind) {
   bext_impl_word *word = (bext_impl_word *)builder;
