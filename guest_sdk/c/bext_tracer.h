@@ -658,7 +658,7 @@ BEXT_IMPL static void bext_impl_drop(void) { bext_impl.dropped += bext_impl.drop
 
 uint32_t bext_dropped(void) { return bext_impl.dropped; }
 
-BEXT_IMPL static bext_boolean bext_impl_is_invalid(const bext_handle *handle) { return bext_handle_is_invalid(handle); }
+BEXT_IMPL static uint32_t bext_impl_is_invalid(const bext_handle *handle) { return ((handle->trace_id_hi | handle->trace_id_lo) == 0) | (handle->span_id == 0); }
 
 /* Eight bytes, of whatever type they are. */
 typedef uint64_t bext_impl_word __attribute__((aligned(1), may_alias));
@@ -752,9 +752,9 @@ BEXT_IMPL static uint8_t *bext_impl_sized(uint8_t *at, uint32_t form, uint64_t s
 enum { BEXT_IMPL_WIDEST = 5 };
 
 BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, uint32_t form, uint32_t number, uint8_t *end) {
-  if (end >= BEXT_IMPL_END) return BEXT_IMPL_END;
-  return bext_impl_bytes(bext_impl_sized(at, form, number, number), at + BEXT_IMPL_WIDEST,
+  if (end < BEXT_IMPL_END) end = bext_impl_bytes(bext_impl_sized(at, form, number, number), at + BEXT_IMPL_WIDEST,
                          (uint32_t)(end - at) - BEXT_IMPL_WIDEST);
+  return end;
 }
 
 /* --- Text ------------------------------------------------------------------------------------------------------- */
@@ -766,7 +766,7 @@ BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, uint32_t form, uint32_t n
 BEXT_IMPL static uint32_t bext_impl_length(const uint8_t *text, uint32_t length) {
   if (text == NULL) return 0;
   if (length != BEXT_IMPL_NUL) return length;
-  for (length = 0; text[length] != '\0'; length++) continue;
+  for (length = 0; *text++ != '\0'; length++) continue;
   return length;
 }
 
@@ -884,9 +884,8 @@ static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void *place);
 enum { BEXT_IMPL_OF_PARENT = (17 + 2) + (13 + 2) + (12 + 2) };
 
 BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, const void *values) {
-  uint8_t *header = at;
+  uint8_t *header = at++;
   uint32_t first = 0x80;
-  at = bext_impl_byte(at, 0);
   while (*fields != '\0') {
     const uint32_t size = 1 + (*fields & 31);
     const char *name = fields;
@@ -1009,7 +1008,7 @@ BEXT_IMPL void bext_impl_start(bext_handle *out, const bext_span_builder *builde
   const bext_handle *parent = (const bext_handle *)builder->parent.address;
   uint8_t *end;
   if (parent != NULL && !builder->parent_is_remote && bext_impl_is_invalid(parent)) {
-    *out = BEXT_HANDLE_INVALID;
+    out->trace_id_hi = out->trace_id_lo = out->span_id = 0;
     return;
   }
   end = bext_impl_struct(bext_impl.scratch, bext_impl_span_fields, builder);
@@ -1109,7 +1108,7 @@ BEXT_IMPL bext_boolean bext_traceparent_format(const bext_handle *span, bext_boo
   bext_traceparent *numbers = &bext_impl.formatted;
   *out = '\0';
   if (bext_impl_is_invalid(span)) return 0;
-  numbers->version = 0;
+  /* whose version is 0 for good */
   numbers->span = *span;
   numbers->flags = (uint64_t)(sampled ? BEXT_TRACE_FLAG_SAMPLED : 0) << 56;
   bext_impl_traceparent(out, &numbers->version, 1);
