@@ -799,7 +799,8 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
   if (length == 0 && type & 2) return at;
   while (length != 0 && to < end) {
 #ifndef __OPTIMIZE_SIZE__
-    if (length >= 8 && (*(const bext_impl_word *)text & 0x8080808080808080) == 0) { /* ASCII, as most texts are */
+    /* ASCII, as most texts are. */
+    if (length >= 8 && end - to >= 8 && (*(const bext_impl_word *)text & 0x8080808080808080) == 0) {
       *(bext_impl_word *)to = *(const bext_impl_word *)text;
       to += 8;
       text += 8;
