@@ -355,12 +355,12 @@ enum bext_impl_type {
   BEXT_IMPL_I64,
   BEXT_IMPL_F64,
   BEXT_IMPL_ARRAY,
-  BEXT_IMPL_ATTRIBUTES = 8,
-  BEXT_IMPL_LINKS,
-  BEXT_IMPL_ATTRIBUTE,
+  BEXT_IMPL_ATTRIBUTE = 8,
   BEXT_IMPL_LINK,
   BEXT_IMPL_ID,
   BEXT_IMPL_HANDLE,
+  BEXT_IMPL_ATTRIBUTES = BEXT_IMPL_ATTRIBUTE + BEXT_IMPL_ARRAY,
+  BEXT_IMPL_LINKS = BEXT_IMPL_LINK + BEXT_IMPL_ARRAY,
   BEXT_IMPL_TIME,
   BEXT_IMPL_BYTE,
   BEXT_IMPL_FLAGS,
@@ -845,15 +845,15 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
  * The fields of a struct in the ABI's order: a name as msgpack, a type, and where the value is in bext_span_builder or
  * bext_link. Where nothing is written for the value, the field is left out.
  */
-#define BEXT_IMPL_FIELD_HANDLE "\x0d"
+#define BEXT_IMPL_FIELD_HANDLE "\x0b"
 #define BEXT_IMPL_FIELD_TIME "\x0e"
 #define BEXT_IMPL_FIELD_BYTE "\x0f"
 #define BEXT_IMPL_FIELD_FLAGS "\x10"
 #define BEXT_IMPL_FIELD_CUT_STR "\x11"
 #define BEXT_IMPL_FIELD_OPTIONAL_STR "\x12"
 #define BEXT_IMPL_FIELD_MESSAGE "\x13"
-#define BEXT_IMPL_FIELD_ATTRIBUTES "\x08"
-#define BEXT_IMPL_FIELD_LINKS "\x09"
+#define BEXT_IMPL_FIELD_ATTRIBUTES "\x0c"
+#define BEXT_IMPL_FIELD_LINKS "\x0d"
 
 /* A span, or an event: what the one has, the other has not set. */
 static const char bext_impl_span_fields[] =
@@ -874,7 +874,7 @@ static const char bext_impl_status_fields[] =
 
 static const char bext_impl_link_fields[] =
     "\xa6handle" BEXT_IMPL_FIELD_HANDLE "\x00"
-    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x08";
+    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x0c";
 
 /* The tables above say where a value is. */
 #define BEXT_IMPL_AT(type, member, offset) \
@@ -934,7 +934,7 @@ BEXT_IMPL static uint8_t *bext_impl_list(uint8_t *at, uint32_t type, const uint8
   for (; count != 0; count--) {
     const uint32_t dropped = bext_impl.dropped;
     uint8_t *end = bext_impl_item(to, type, items);
-    items += "\x10\x01\x08\x08\0\0\0\0\0\0\x20\x18\x08"[type];
+    items += "\x10\x01\x08\x08\0\0\0\0\x20\x18\x08"[type];
     if (is_dropped_alone && end > BEXT_IMPL_LIST_END) {
       bext_impl.dropped = dropped; /* a link counts once, whatever was to be in it */
       bext_impl_drop();
@@ -987,8 +987,8 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
     at = bext_impl_text(at, &attribute->key.payload, BEXT_IMPL_STR);
     return bext_impl_item(at, attribute->value.type, &attribute->value.payload);
   default: /* attributes, links, or an array */
-    type = type < BEXT_IMPL_ATTRIBUTES ? type - BEXT_IMPL_ARRAY : type + (BEXT_IMPL_ATTRIBUTE - BEXT_IMPL_ATTRIBUTES);
-    return bext_impl_list(at, type, (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place), BEXT_IMPL_COUNT_OF(place));
+    return bext_impl_list(at, type - BEXT_IMPL_ARRAY, (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place),
+                          BEXT_IMPL_COUNT_OF(place));
   case BEXT_IMPL_FLAGS:
     number = *(const uint64_t *)place ^ BEXT_PARENT_FLAGS_DEFAULT;
     break;
