@@ -1,3 +1,5 @@
-export fn on_request_complete(_: [*]const u8, _: u32) i32 {
+// --- the guest ---
+
+export fn on_request_complete_1(_: [*]const u8, _: u32) i32 {
     return 0;
 }

@@ -1,7 +1,9 @@
 //! Calls everything of the SDK, once: what it adds to an empty module is what the SDK takes at most.
 const tracer = @import("bext_tracer");
 
-fn describe(span: *const tracer.Handle, text: []const u8) void {
+// --- the guest ---
+
+fn describe_1(span: *const tracer.Handle, text: []const u8) void {
     if (span.traceparent(true)) |*header| span.set("a", header);
     span.addEvent("a", .{ .attributes = &.{.init("a", true)}, .time = 7 });
     span.setStatus(.unset, text);
@@ -10,7 +12,7 @@ fn describe(span: *const tracer.Handle, text: []const u8) void {
     span.end();
 }
 
-export fn on_request_complete(event_json: [*]const u8, length: u32) u32 {
+export fn on_request_complete_1(event_json: [*]const u8, length: u32) u32 {
     const text = event_json[0..length];
     const span = tracer.start(text, .{
         .kind = .server,
@@ -30,6 +32,6 @@ export fn on_request_complete(event_json: [*]const u8, length: u32) u32 {
         .links = &.{.{ .handle = span, .attributes = &.{.init("a", true)} }},
         .start_time = 5,
     }).endAt(9);
-    describe(&span, text);
+    describe_1(&span, text);
     return @truncate(tracer.dropped());
 }
