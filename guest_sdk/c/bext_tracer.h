@@ -25,7 +25,7 @@
  * Configuration, defined before the implementation is included:
  *   BEXT_TRACER_SCRATCH_SIZE  bytes of the buffer in which payloads are made (default 65536, as many as hosts take;
  *                             at least 1024)
- *   BEXT_TRACER_ARENA_SIZE    bytes of the arena behind bext_alloc (default 65536)
+ *   BEXT_TRACER_ARENA_SIZE    bytes of the arena behind bext_alloc (default 65536; a multiple of 8)
  *   BEXT_TRACER_USE_MALLOC    bext_alloc is libc's malloc, and there is no arena
  *   BEXT_TRACER_NO_ALLOC      neither: the guest brings its own bext_alloc and bext_free
  *
@@ -70,7 +70,7 @@ enum bext_status_code {
 
 #endif /* BEXT_TRACER_ABI_H */
 
-/* Inline, so that what is known when a guest is compiled costs nothing: the length of a literal, the type of a value. */
+/* Inline, so that what is known when a guest is compiled costs nothing, such as the type of a value. */
 #define BEXT_INLINE static inline __attribute__((always_inline, unused))
 
 /* --- Types ------------------------------------------------------------------------------------------------------ */
@@ -112,12 +112,12 @@ typedef union bext_impl_payload {
 
 /*
  * An attribute's value. Make it with the functions below; it borrows the text or the items. Its fields are private, as
- * are those of the structs that follow. A length or a count always stands right before the address that it belongs to.
+ * are those of the structs that follow. A length or a count always stands right behind the address that it belongs to.
  */
 typedef struct bext_value {
-  uint32_t type;
-  uint32_t count;            /* bytes of a str, items of an array */
   bext_impl_payload payload; /* the number, or where text or items are */
+  uint32_t count;            /* bytes of a str, items of an array */
+  uint32_t type;
 } bext_value;
 
 /* An attribute of a span, an event or a link. Make it with bext_attr or bext_attr_n. */
@@ -129,9 +129,9 @@ typedef struct bext_attribute {
 /* A link to another span. Make it with bext_link_to. */
 typedef struct bext_link {
   bext_impl_payload other;
-  uint32_t reserved;
-  uint32_t attribute_count;
   bext_impl_payload attributes;
+  uint32_t attribute_count;
+  uint32_t reserved;
 } bext_link;
 
 /* What a traceparent says. */
@@ -143,19 +143,19 @@ typedef struct bext_traceparent {
 
 /* A span that is to be started. */
 typedef struct bext_span_builder {
-  uint32_t kind;
-  uint32_t name_length;
   bext_impl_payload name;
+  uint32_t name_length;
+  uint32_t kind;
   bext_impl_payload parent;
-  uint32_t parent_is_remote; /* 0, or the byte for true */
-  uint32_t trace_state_length;
   bext_impl_payload trace_state;
-  uint32_t flipped_flags; /* in which the default, BEXT_PARENT_FLAGS_DEFAULT, is 0 */
-  uint32_t attribute_count;
+  uint32_t trace_state_length;
+  uint32_t parent_is_remote; /* 0, or the byte for true */
   bext_impl_payload attributes;
-  uint32_t status_code; /* of a status, never of a span */
-  uint32_t link_count;
+  uint32_t attribute_count;
+  uint32_t flipped_flags; /* in which the default, BEXT_PARENT_FLAGS_DEFAULT, is 0 */
   bext_impl_payload links;
+  uint32_t link_count;
+  uint32_t status_code; /* of a status, never of a span */
   uint64_t start_time;
   uint64_t event_time; /* of an event, never of a span */
 } bext_span_builder;
@@ -299,9 +299,8 @@ uint32_t bext_dropped(void);
 
 /*
  * The exports through which the host hands over the arguments of a hook. bext_alloc returns `length` bytes, aligned
- * to 8, or NULL where the arena is full or `length` is 0. bext_free gives them back, in any order; NULL, a pointer
- * from elsewhere and a second free are ignored. Space below a block that is still in use is reused once that block is
- * free as well.
+ * to 8, or NULL where the arena is full or `length` is 0. bext_free gives a block back, in any order, each block once;
+ * NULL and a pointer from elsewhere are ignored. The whole arena is there again when the last block has come back.
  */
 void *bext_alloc(uint32_t length);
 void bext_free(void *block, uint32_t length);
@@ -366,11 +365,12 @@ enum bext_impl_type {
   BEXT_IMPL_MESSAGE
 };
 
+/* A length: the text ends with NUL. */
+#define BEXT_IMPL_NUL UINT32_MAX
+
 /* A parent: the host's span round the call. */
 #define BEXT_IMPL_CURRENT ((const bext_handle *)(uintptr_t)1)
 
-uint32_t bext_impl_strlen(const char *text);
-void bext_impl_drop(void);
 void bext_impl_start_now(bext_handle *out, const char *name, uint32_t length, uint32_t kind, const bext_handle *parent);
 void bext_impl_set(const bext_handle *span, const char *key, uint32_t key_length, uint32_t type, uint32_t count,
                    uint64_t bits);
@@ -382,16 +382,7 @@ void bext_impl_init(bext_span_builder *builder, const char *name, uint32_t lengt
 void bext_impl_start(bext_handle *out, const bext_span_builder *builder);
 
 /* A length or count as 32 bits, which is all of it in WebAssembly. */
-BEXT_INLINE uint32_t bext_impl_count(size_t count) { return count > UINT32_MAX ? UINT32_MAX : (uint32_t)count; }
-
-/* The length of a literal is known when the guest is compiled; asked for any other, an optimiser drops the question. */
-BEXT_INLINE uint32_t bext_impl_length(const char *text) {
-#ifdef __OPTIMIZE__
-  const size_t length = text == NULL ? 0 : __builtin_strlen(text);
-  if (__builtin_constant_p(length)) return bext_impl_count(length);
-#endif
-  return bext_impl_strlen(text);
-}
+BEXT_INLINE uint32_t bext_impl_count(size_t count) { return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX; }
 
 BEXT_INLINE uint32_t bext_impl_kind(enum bext_span_kind kind) {
   return (uint32_t)kind > BEXT_SPAN_KIND_CONSUMER ? BEXT_SPAN_KIND_INTERNAL : (uint32_t)kind;
@@ -404,7 +395,7 @@ BEXT_INLINE bext_impl_payload bext_impl_address(const void *address) {
 }
 
 BEXT_INLINE bext_value bext_impl_value(uint32_t type, size_t count, uint64_t bits) {
-  bext_value value = {type, bext_impl_count(count), {bits}};
+  bext_value value = {{bits}, bext_impl_count(count), type};
   return value;
 }
 
@@ -416,7 +407,7 @@ BEXT_INLINE bext_value bext_str_n(const char *text, size_t length) {
   return bext_impl_value(BEXT_IMPL_STR, length, (uint64_t)(uintptr_t)text);
 }
 
-BEXT_INLINE bext_value bext_str(const char *text) { return bext_str_n(text, bext_impl_length(text)); }
+BEXT_INLINE bext_value bext_str(const char *text) { return bext_str_n(text, BEXT_IMPL_NUL); }
 
 BEXT_INLINE bext_value bext_bool(bext_boolean value) { return bext_impl_value(BEXT_IMPL_BOOL, 0, value); }
 
@@ -429,7 +420,7 @@ BEXT_INLINE bext_value bext_f64(double value) {
 }
 
 BEXT_INLINE bext_value bext_str_array(const bext_value *items, size_t count) {
-  return bext_impl_array(BEXT_IMPL_STR, items, count);
+  return bext_impl_array(BEXT_IMPL_STR, items, count); /* the address of a text comes first in a value */
 }
 
 BEXT_INLINE bext_value bext_bool_array(const bext_boolean *items, size_t count) {
@@ -450,12 +441,12 @@ BEXT_INLINE bext_attribute bext_attr_n(const char *key, size_t key_length, bext_
 }
 
 BEXT_INLINE bext_attribute bext_attr(const char *key, bext_value value) {
-  return bext_attr_n(key, bext_impl_length(key), value);
+  return bext_attr_n(key, BEXT_IMPL_NUL, value);
 }
 
 BEXT_INLINE bext_handle bext_start(const char *name, enum bext_span_kind kind, const bext_handle *parent) {
   bext_handle span;
-  bext_impl_start_now(&span, name, bext_impl_length(name), bext_impl_kind(kind), parent);
+  bext_impl_start_now(&span, name, BEXT_IMPL_NUL, bext_impl_kind(kind), parent);
   return span;
 }
 
@@ -474,7 +465,7 @@ BEXT_INLINE void bext_set_n(const bext_handle *span, const char *key, size_t key
 }
 
 BEXT_INLINE void bext_set(const bext_handle *span, const char *key, bext_value value) {
-  bext_set_n(span, key, bext_impl_length(key), value);
+  bext_set_n(span, key, BEXT_IMPL_NUL, value);
 }
 
 BEXT_INLINE void bext_set_str(const bext_handle *span, const char *key, const char *value) {
@@ -499,7 +490,7 @@ BEXT_INLINE void bext_set_status_n(const bext_handle *span, enum bext_status_cod
 }
 
 BEXT_INLINE void bext_set_status(const bext_handle *span, enum bext_status_code code, const char *message) {
-  bext_set_status_n(span, code, message, bext_impl_length(message));
+  bext_set_status_n(span, code, message, BEXT_IMPL_NUL);
 }
 
 BEXT_INLINE void bext_set_ok(const bext_handle *span) { bext_set_status_n(span, BEXT_STATUS_OK, NULL, 0); }
@@ -515,7 +506,7 @@ BEXT_INLINE void bext_event_with_n(const bext_handle *span, const char *name, si
 
 BEXT_INLINE void bext_event_with(const bext_handle *span, const char *name, const bext_attribute *attributes,
                                  size_t count, uint64_t time_unix_nanos) {
-  bext_event_with_n(span, name, bext_impl_length(name), attributes, count, time_unix_nanos);
+  bext_event_with_n(span, name, BEXT_IMPL_NUL, attributes, count, time_unix_nanos);
 }
 
 BEXT_INLINE void bext_event(const bext_handle *span, const char *name) { bext_event_with(span, name, NULL, 0, 0); }
@@ -532,7 +523,7 @@ BEXT_INLINE void bext_span_init_n(bext_span_builder *builder, const char *name, 
 }
 
 BEXT_INLINE void bext_span_init(bext_span_builder *builder, const char *name, enum bext_span_kind kind) {
-  bext_span_init_n(builder, name, bext_impl_length(name), kind);
+  bext_span_init_n(builder, name, BEXT_IMPL_NUL, kind);
 }
 
 BEXT_INLINE void bext_span_parent(bext_span_builder *builder, const bext_handle *parent) {
@@ -553,7 +544,7 @@ BEXT_INLINE void bext_span_remote_parent_n(bext_span_builder *builder, const bex
 
 BEXT_INLINE void bext_span_remote_parent(bext_span_builder *builder, const bext_traceparent *parent,
                                          const char *trace_state) {
-  bext_span_remote_parent_n(builder, parent, trace_state, bext_impl_length(trace_state));
+  bext_span_remote_parent_n(builder, parent, trace_state, BEXT_IMPL_NUL);
 }
 
 BEXT_INLINE void bext_span_attributes(bext_span_builder *builder, const bext_attribute *attributes, size_t count) {
@@ -567,7 +558,7 @@ BEXT_INLINE void bext_span_links(bext_span_builder *builder, const bext_link *li
 }
 
 BEXT_INLINE bext_link bext_link_to(const bext_handle *other, const bext_attribute *attributes, size_t count) {
-  bext_link link = {bext_impl_address(other), 0, bext_impl_count(count), bext_impl_address(attributes)};
+  bext_link link = {bext_impl_address(other), bext_impl_address(attributes), bext_impl_count(count), 0};
   return link;
 }
 
@@ -582,7 +573,7 @@ BEXT_INLINE bext_handle bext_span_start(const bext_span_builder *builder) {
 }
 
 BEXT_INLINE bext_boolean bext_traceparent_parse(const char *text, bext_traceparent *out) {
-  return bext_traceparent_parse_n(text, bext_impl_length(text), out);
+  return bext_traceparent_parse_n(text, BEXT_IMPL_NUL, out);
 }
 
 #ifdef __cplusplus
@@ -601,6 +592,9 @@ BEXT_INLINE bext_boolean bext_traceparent_parse(const char *text, bext_tracepare
 #endif
 #ifndef BEXT_TRACER_ARENA_SIZE
 #define BEXT_TRACER_ARENA_SIZE 65536
+#endif
+#if BEXT_TRACER_ARENA_SIZE % 8 != 0
+#error "BEXT_TRACER_ARENA_SIZE must be a multiple of 8"
 #endif
 #if BEXT_TRACER_SCRATCH_SIZE < 1024
 #error "BEXT_TRACER_SCRATCH_SIZE must be at least 1024"
@@ -630,15 +624,21 @@ extern "C" {
 #endif
 typedef char bext_impl_handle_fits[sizeof(bext_handle) == BEXT_HANDLE_SIZE ? 1 : -1];
 
-static uint32_t bext_impl_dropped;
-static bext_attribute bext_impl_attribute; /* what bext_impl_set is setting */
-static bext_span_builder bext_impl_short;  /* a span that is started the short way, all else of it zero */
-static bext_span_builder bext_impl_added;  /* the event or status that is being added */
-
-/* Where a payload is made. Nothing is written at END or behind it but a header or two. */
+/* What is small comes first: an address of few digits takes fewer bytes in the code. */
 enum { BEXT_IMPL_BEHIND_END = 64 };
-static uint8_t bext_impl_scratch[BEXT_TRACER_SCRATCH_SIZE + BEXT_IMPL_BEHIND_END];
-#define BEXT_IMPL_END (bext_impl_scratch + BEXT_TRACER_SCRATCH_SIZE)
+static struct {
+  uint32_t dropped;
+  uint32_t used;              /* bytes of the arena */
+  uint32_t lent;              /* blocks of the arena */
+  bext_attribute attribute;   /* what bext_impl_set is setting */
+  bext_span_builder simple;   /* a span that is started the short way, all else of it zero */
+  bext_span_builder added;    /* the event or status that is being added */
+  bext_traceparent formatted;
+  uint8_t scratch[BEXT_TRACER_SCRATCH_SIZE + BEXT_IMPL_BEHIND_END]; /* where a payload is made */
+} bext_impl;
+
+/* Nothing is written at END or behind it but a header or two. */
+#define BEXT_IMPL_END (bext_impl.scratch + BEXT_TRACER_SCRATCH_SIZE)
 
 /* An attribute or link ends before this, which leaves room for the time behind them. */
 #define BEXT_IMPL_LIST_END (BEXT_IMPL_END - 64)
@@ -646,17 +646,11 @@ static uint8_t bext_impl_scratch[BEXT_TRACER_SCRATCH_SIZE + BEXT_IMPL_BEHIND_END
 /* The longest name or message: where it starts, kind and parent fit behind it in any case. */
 #define BEXT_IMPL_MOST_CUT (BEXT_TRACER_SCRATCH_SIZE / 8)
 
-BEXT_IMPL void bext_impl_drop(void) { bext_impl_dropped += bext_impl_dropped != UINT32_MAX; }
+BEXT_IMPL static void bext_impl_drop(void) { bext_impl.dropped += bext_impl.dropped != UINT32_MAX; }
 
-uint32_t bext_dropped(void) { return bext_impl_dropped; }
+uint32_t bext_dropped(void) { return bext_impl.dropped; }
 
 BEXT_IMPL static bext_boolean bext_impl_is_invalid(const bext_handle *handle) { return bext_handle_is_invalid(handle); }
-
-BEXT_IMPL uint32_t bext_impl_strlen(const char *text) {
-  uint32_t length = 0;
-  while (text != NULL && text[length] != '\0') length++;
-  return length;
-}
 
 /*
  * --- msgpack ---
@@ -689,7 +683,7 @@ BEXT_IMPL static uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t
 }
 
 /* What begins with a number, as the place of its row in the table below. */
-enum { BEXT_IMPL_UINT = 0, BEXT_IMPL_NEGATIVE = 4, BEXT_IMPL_TEXT = 8, BEXT_IMPL_LIST = 12, BEXT_IMPL_MAP = 16 };
+enum { BEXT_IMPL_UINT = 0, BEXT_IMPL_NEGATIVE = 4, BEXT_IMPL_TEXT = 8, BEXT_IMPL_LIST = 12, BEXT_IMPL_MAP = 16, BEXT_IMPL_FLOAT = 20 };
 
 /* The first byte for 0, the largest number that is in the first byte, the byte before a wider one, and its bits. */
 static const uint8_t bext_impl_forms[] = {
@@ -698,6 +692,7 @@ static const uint8_t bext_impl_forms[] = {
     0xa0, 31,  0xd9, 8,  /* str */
     0x90, 15,  0xdc, 16, /* array */
     0x80, 15,  0xde, 16, /* map */
+    0x00, 0,   0xc8, 8,  /* float: of the size of 64 bits */
 };
 
 /* The shortest form that has room for `size`. */
@@ -734,9 +729,16 @@ BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, uint32_t form, uint32_t n
 
 /* --- Text ------------------------------------------------------------------------------------------------------- */
 
-/* The count or length that stands right before an address. */
-#define BEXT_IMPL_COUNT_OF(place) (((const uint32_t *)(place))[-1])
+/* The count or length that stands right behind an address. */
+#define BEXT_IMPL_COUNT_OF(place) (((const uint32_t *)(place))[2])
 #define BEXT_IMPL_ADDRESS_AT(place) (((const bext_impl_payload *)(place))->address)
+
+BEXT_IMPL static uint32_t bext_impl_length(const uint8_t *text, uint32_t length) {
+  if (text == NULL) return 0;
+  if (length != BEXT_IMPL_NUL) return length;
+  for (length = 0; text[length] != '\0'; length++) continue;
+  return length;
+}
 
 /*
  * How many bytes at the start of a text are one character or one ill-formed maximal subsequence (Unicode 3.9, "U+FFFD
@@ -758,7 +760,7 @@ BEXT_IMPL static uint32_t bext_impl_step(const uint8_t *text, uint32_t length, u
 /* A text whose address is at `place`, of one of the types that end with `_STR`. */
 BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_t type) {
   const uint8_t *text = (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place);
-  uint32_t length = BEXT_IMPL_COUNT_OF(place);
+  uint32_t length = bext_impl_length(text, BEXT_IMPL_COUNT_OF(place));
   uint8_t *to = at + BEXT_IMPL_WIDEST;
   uint8_t *end = type & 1 ? at + BEXT_IMPL_MOST_CUT : BEXT_IMPL_END;
   if (length == 0 && type & 2) return at;
@@ -766,7 +768,8 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
     /* By the upper half of its first byte; 0 where no character starts so. */
     const uint32_t whole = (uint8_t)"\1\1\1\1\1\1\1\1\0\0\0\0\2\2\3\4"[*text >> 4];
     const uint32_t taken = bext_impl_step(text, length, whole);
-    to = taken == whole ? bext_impl_bytes(to, text, taken) : bext_impl_bytes(to, (const uint8_t *)"\xef\xbf\xbd", 3);
+    const bext_boolean is_good = taken == whole;
+    to = bext_impl_bytes(to, is_good ? text : (const uint8_t *)"\xef\xbf\xbd", is_good ? taken : 3);
     text += taken;
     length -= taken;
   }
@@ -792,46 +795,50 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
 
 /* A span, or an event: what the one has, the other has not set. */
 static const char bext_impl_span_fields[] =
-    "\xa4name" BEXT_IMPL_FIELD_CUT_STR "\x08"
-    "\xa4kind" BEXT_IMPL_FIELD_BYTE "\x00"
+    "\xa4name" BEXT_IMPL_FIELD_CUT_STR "\x00"
+    "\xa4kind" BEXT_IMPL_FIELD_BYTE "\x0c"
     "\xa6parent" BEXT_IMPL_FIELD_HANDLE "\x10"
-    "\xb0parent_is_remote" BEXT_IMPL_FIELD_BYTE "\x18"
-    "\xacparent_flags" BEXT_IMPL_FIELD_FLAGS "\x28"
-    "\xabtrace_state" BEXT_IMPL_FIELD_OPTIONAL_STR "\x20"
-    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x30"
-    "\xa5links" BEXT_IMPL_FIELD_LINKS "\x40"
+    "\xb0parent_is_remote" BEXT_IMPL_FIELD_BYTE "\x24"
+    "\xacparent_flags" BEXT_IMPL_FIELD_FLAGS "\x34"
+    "\xabtrace_state" BEXT_IMPL_FIELD_OPTIONAL_STR "\x18"
+    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x28"
+    "\xa5links" BEXT_IMPL_FIELD_LINKS "\x38"
     "\xb5start_time_unix_nanos" BEXT_IMPL_FIELD_TIME "\x48"
     "\xaftime_unix_nanos" BEXT_IMPL_FIELD_TIME "\x50";
 
 static const char bext_impl_status_fields[] =
-    "\xa4" "code" BEXT_IMPL_FIELD_BYTE "\x38"
-    "\xa7message" BEXT_IMPL_FIELD_MESSAGE "\x08";
+    "\xa4" "code" BEXT_IMPL_FIELD_BYTE "\x44"
+    "\xa7message" BEXT_IMPL_FIELD_MESSAGE "\x00";
 
 static const char bext_impl_link_fields[] =
     "\xa6handle" BEXT_IMPL_FIELD_HANDLE "\x00"
-    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x10";
+    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x08";
 
 /* The tables above say where a value is. */
 #define BEXT_IMPL_AT(type, member, offset) \
   typedef char bext_impl_at_##type##_##member[offsetof(type, member) == (offset) ? 1 : -1]
-BEXT_IMPL_AT(bext_span_builder, kind, 0x00);
-BEXT_IMPL_AT(bext_span_builder, name, 0x08);
+BEXT_IMPL_AT(bext_span_builder, kind, 0x0c);
+BEXT_IMPL_AT(bext_span_builder, name, 0x00);
 BEXT_IMPL_AT(bext_span_builder, parent, 0x10);
-BEXT_IMPL_AT(bext_span_builder, parent_is_remote, 0x18);
-BEXT_IMPL_AT(bext_span_builder, trace_state, 0x20);
-BEXT_IMPL_AT(bext_span_builder, flipped_flags, 0x28);
-BEXT_IMPL_AT(bext_span_builder, attributes, 0x30);
-BEXT_IMPL_AT(bext_span_builder, status_code, 0x38);
-BEXT_IMPL_AT(bext_span_builder, links, 0x40);
+BEXT_IMPL_AT(bext_span_builder, parent_is_remote, 0x24);
+BEXT_IMPL_AT(bext_span_builder, trace_state, 0x18);
+BEXT_IMPL_AT(bext_span_builder, flipped_flags, 0x34);
+BEXT_IMPL_AT(bext_span_builder, attributes, 0x28);
+BEXT_IMPL_AT(bext_span_builder, status_code, 0x44);
+BEXT_IMPL_AT(bext_span_builder, links, 0x38);
 BEXT_IMPL_AT(bext_span_builder, start_time, 0x48);
 BEXT_IMPL_AT(bext_span_builder, event_time, 0x50);
+BEXT_IMPL_AT(bext_value, payload, 0x00);
 BEXT_IMPL_AT(bext_link, other, 0x00);
-BEXT_IMPL_AT(bext_link, attributes, 0x10);
+BEXT_IMPL_AT(bext_link, attributes, 0x08);
 
 /* A code with this bit is written also where it is 0. */
 enum { BEXT_IMPL_IS_SET = 0x100 };
 
 static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void *place);
+
+/* The bytes of the three fields behind a parent: without one there is nothing to say of it. */
+enum { BEXT_IMPL_OF_PARENT = (17 + 2) + (13 + 2) + (12 + 2) };
 
 BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, const void *values) {
   uint8_t *header = at;
@@ -844,7 +851,10 @@ BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, cons
     fields += size;
     end = bext_impl_item(value, (uint8_t)fields[0], (const uint8_t *)values + fields[1]);
     fields += 2;
-    if (end == value) continue;
+    if (end == value) {
+      if (fields[-2] == BEXT_IMPL_HANDLE) fields += BEXT_IMPL_OF_PARENT;
+      continue;
+    }
     at = end;
     first++;
   }
@@ -871,30 +881,25 @@ BEXT_IMPL static uint8_t *bext_impl_list(uint8_t *at, uint32_t type, const uint8
   return bext_impl_close(at, type == BEXT_IMPL_ATTRIBUTE ? BEXT_IMPL_MAP : BEXT_IMPL_LIST, kept, to);
 }
 
-/* A number of the ABI's type int. */
-BEXT_IMPL static uint8_t *bext_impl_int(uint8_t *at, uint64_t bits) {
-  if ((int64_t)bits < 0) return bext_impl_sized(at, BEXT_IMPL_NEGATIVE, ~bits << 1, bits);
-  return bext_impl_head(at, BEXT_IMPL_UINT, bits);
-}
-
 BEXT_IMPL static uint8_t *bext_impl_f64(uint8_t *at, const double *value) {
   uint64_t bits;
   __builtin_memcpy(&bits, value, sizeof bits);
   if (*value != *value) bits = 0x7ff8000000000000; /* NaN: one form of many */
-  return bext_impl_number(at, 0xcb, bits, 64);
+  return bext_impl_sized(at, BEXT_IMPL_FLOAT, UINT64_MAX, bits);
 }
 
-BEXT_IMPL static uint8_t *bext_impl_time(uint8_t *at, uint64_t nanos) {
-  if (nanos == 0) return at;
-  if (nanos <= BEXT_MAX_TIME_UNIX_NANOS) return bext_impl_head(at, BEXT_IMPL_UINT, nanos);
-  bext_impl_drop();
-  return at;
+/* A handle as its ids, or a link as a struct; nothing where the handle is INVALID. */
+BEXT_IMPL static uint8_t *bext_impl_other(uint8_t *at, uint32_t type, const void *place) {
+  const bext_handle *handle = (const bext_handle *)BEXT_IMPL_ADDRESS_AT(place);
+  if (handle == NULL || bext_impl_is_invalid(handle)) return at;
+  if (type == BEXT_IMPL_LINK) return bext_impl_struct(at, bext_impl_link_fields, place);
+  return bext_impl_list(at, BEXT_IMPL_ID, (const uint8_t *)handle, 3);
 }
 
 /* Write the value at `place`; nothing where it is to be left out. */
 BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void *place) {
   const bext_attribute *attribute = (const bext_attribute *)place;
-  const bext_handle *handle;
+  uint64_t number;
   uint32_t word;
   switch (type) {
   case BEXT_IMPL_STR:
@@ -903,41 +908,48 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
   case BEXT_IMPL_MESSAGE:
     return bext_impl_text(at, place, type);
   case BEXT_IMPL_BOOL:
-    return bext_impl_byte(at, 0xc2u | *(const uint8_t *)place);
-  case BEXT_IMPL_I64:
-    return bext_impl_int(at, *(const uint64_t *)place);
-  case BEXT_IMPL_F64:
-    return bext_impl_f64(at, (const double *)place);
-  case BEXT_IMPL_ID:
-    return bext_impl_head(at, BEXT_IMPL_UINT, *(const uint64_t *)place);
-  case BEXT_IMPL_TIME:
-    return bext_impl_time(at, *(const uint64_t *)place);
+    word = 0xc2u | *(const uint8_t *)place;
+    return bext_impl_byte(at, word);
   case BEXT_IMPL_BYTE:
     word = *(const uint32_t *)place;
     return word == 0 ? at : bext_impl_byte(at, word);
-  case BEXT_IMPL_FLAGS:
-    word = *(const uint32_t *)place;
-    return word == 0 ? at : bext_impl_head(at, BEXT_IMPL_UINT, word ^ BEXT_PARENT_FLAGS_DEFAULT);
+  case BEXT_IMPL_F64:
+    return bext_impl_f64(at, (const double *)place);
   case BEXT_IMPL_HANDLE:
-    handle = (const bext_handle *)BEXT_IMPL_ADDRESS_AT(place);
-    if (handle == NULL || bext_impl_is_invalid(handle)) return at;
-    return bext_impl_list(at, BEXT_IMPL_ID, (const uint8_t *)handle, 3);
   case BEXT_IMPL_LINK:
-    handle = (const bext_handle *)BEXT_IMPL_ADDRESS_AT(place);
-    return bext_impl_is_invalid(handle) ? at : bext_impl_struct(at, bext_impl_link_fields, place);
+    return bext_impl_other(at, type, place);
   case BEXT_IMPL_ATTRIBUTE:
     at = bext_impl_text(at, &attribute->key.payload, BEXT_IMPL_STR);
     return bext_impl_item(at, attribute->value.type, &attribute->value.payload);
   default: /* attributes, links, or an array */
     type = type < BEXT_IMPL_ATTRIBUTES ? type - BEXT_IMPL_ARRAY : type + (BEXT_IMPL_ATTRIBUTE - BEXT_IMPL_ATTRIBUTES);
     return bext_impl_list(at, type, (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place), BEXT_IMPL_COUNT_OF(place));
+  case BEXT_IMPL_FLAGS:
+    word = *(const uint32_t *)place;
+    if (word == 0) return at;
+    number = word ^ BEXT_PARENT_FLAGS_DEFAULT;
+    break;
+  case BEXT_IMPL_I64:
+    number = *(const uint64_t *)place;
+    if ((int64_t)number < 0) return bext_impl_sized(at, BEXT_IMPL_NEGATIVE, ~number << 1, number);
+    break;
+  case BEXT_IMPL_ID:
+    number = *(const uint64_t *)place;
+    break;
+  case BEXT_IMPL_TIME:
+    number = *(const uint64_t *)place;
+    if ((int64_t)number <= 0) {
+      if (number != 0) bext_impl_drop();
+      return at;
+    }
   }
+  return bext_impl_head(at, BEXT_IMPL_UINT, number);
 }
 
 /* --- Calls ------------------------------------------------------------------------------------------------------ */
 
 /* The bytes from the start of the scratch buffer to a position. */
-#define BEXT_IMPL_WRITTEN(at) ((uint32_t)((at) - bext_impl_scratch))
+#define BEXT_IMPL_WRITTEN(at) ((uint32_t)((at) - bext_impl.scratch))
 #define BEXT_IMPL_IDS(handle) (handle)->trace_id_hi, (handle)->trace_id_lo, (handle)->span_id
 
 BEXT_IMPL void bext_impl_init(bext_span_builder *builder, const char *name, uint32_t length, uint32_t kind) {
@@ -955,34 +967,34 @@ BEXT_IMPL void bext_impl_start(bext_handle *out, const bext_span_builder *builde
     *out = BEXT_HANDLE_INVALID;
     return;
   }
-  end = bext_impl_struct(bext_impl_scratch, bext_impl_span_fields, builder);
-  bext_abi_start_span(bext_impl_scratch, BEXT_IMPL_WRITTEN(end), (uint8_t *)out);
+  end = bext_impl_struct(bext_impl.scratch, bext_impl_span_fields, builder);
+  bext_abi_start_span(bext_impl.scratch, BEXT_IMPL_WRITTEN(end), (uint8_t *)out);
 }
 
 BEXT_IMPL void bext_impl_start_now(bext_handle *out, const char *name, uint32_t length, uint32_t kind,
                                    const bext_handle *parent) {
   if (parent == BEXT_IMPL_CURRENT) parent = bext_current_span(out) ? out : NULL;
-  bext_impl_short.kind = kind;
-  bext_impl_short.name_length = length;
-  bext_impl_short.name.address = name;
-  bext_impl_short.parent.address = parent;
-  bext_impl_start(out, &bext_impl_short);
+  bext_impl.simple.kind = kind;
+  bext_impl.simple.name_length = length;
+  bext_impl.simple.name.address = name;
+  bext_impl.simple.parent.address = parent;
+  bext_impl_start(out, &bext_impl.simple);
 }
 
 BEXT_IMPL void bext_impl_set(const bext_handle *span, const char *key, uint32_t key_length, uint32_t type,
                              uint32_t count, uint64_t bits) {
   uint8_t *end;
   if (bext_impl_is_invalid(span)) return;
-  bext_impl_attribute.key.count = key_length;
-  bext_impl_attribute.key.payload.address = key;
-  bext_impl_attribute.value.type = type;
-  bext_impl_attribute.value.count = count;
-  bext_impl_attribute.value.payload.bits = bits;
-  end = bext_impl_item(bext_impl_byte(bext_impl_scratch, 0x92), BEXT_IMPL_ATTRIBUTE, &bext_impl_attribute);
+  bext_impl.attribute.key.count = key_length;
+  bext_impl.attribute.key.payload.address = key;
+  bext_impl.attribute.value.type = type;
+  bext_impl.attribute.value.count = count;
+  bext_impl.attribute.value.payload.bits = bits;
+  end = bext_impl_item(bext_impl_byte(bext_impl.scratch, 0x92), BEXT_IMPL_ATTRIBUTE, &bext_impl.attribute);
   if (end >= BEXT_IMPL_END) {
     bext_impl_drop();
   } else {
-    bext_abi_set_attribute(BEXT_IMPL_IDS(span), bext_impl_scratch, BEXT_IMPL_WRITTEN(end));
+    bext_abi_set_attribute(BEXT_IMPL_IDS(span), bext_impl.scratch, BEXT_IMPL_WRITTEN(end));
   }
 }
 
@@ -993,24 +1005,24 @@ BEXT_IMPL void bext_impl_set_status(const bext_handle *span, uint32_t code, cons
     bext_impl_drop();
     return;
   }
-  bext_impl_added.status_code = BEXT_IMPL_IS_SET | code;
-  bext_impl_added.name_length = length;
-  bext_impl_added.name.address = message;
-  end = bext_impl_struct(bext_impl_scratch, bext_impl_status_fields, &bext_impl_added);
-  bext_abi_set_status(BEXT_IMPL_IDS(span), bext_impl_scratch, BEXT_IMPL_WRITTEN(end));
+  bext_impl.added.status_code = BEXT_IMPL_IS_SET | code;
+  bext_impl.added.name_length = length;
+  bext_impl.added.name.address = message;
+  end = bext_impl_struct(bext_impl.scratch, bext_impl_status_fields, &bext_impl.added);
+  bext_abi_set_status(BEXT_IMPL_IDS(span), bext_impl.scratch, BEXT_IMPL_WRITTEN(end));
 }
 
 BEXT_IMPL void bext_impl_event(const bext_handle *span, const char *name, uint32_t length,
                                const bext_attribute *attributes, uint32_t count, uint64_t time) {
   uint8_t *end;
   if (bext_impl_is_invalid(span)) return;
-  bext_impl_added.name_length = length;
-  bext_impl_added.name.address = name;
-  bext_impl_added.attribute_count = count;
-  bext_impl_added.attributes.address = attributes;
-  bext_impl_added.event_time = time;
-  end = bext_impl_struct(bext_impl_scratch, bext_impl_span_fields, &bext_impl_added);
-  bext_abi_add_event(BEXT_IMPL_IDS(span), bext_impl_scratch, BEXT_IMPL_WRITTEN(end));
+  bext_impl.added.name_length = length;
+  bext_impl.added.name.address = name;
+  bext_impl.added.attribute_count = count;
+  bext_impl.added.attributes.address = attributes;
+  bext_impl.added.event_time = time;
+  end = bext_impl_struct(bext_impl.scratch, bext_impl_span_fields, &bext_impl.added);
+  bext_abi_add_event(BEXT_IMPL_IDS(span), bext_impl.scratch, BEXT_IMPL_WRITTEN(end));
 }
 
 BEXT_IMPL void bext_impl_end(const bext_handle *span, uint64_t end_time_unix_nanos) {
@@ -1041,41 +1053,40 @@ BEXT_IMPL static uint32_t bext_impl_traceparent(char *text, uint64_t *number, be
     if (!edge || place == BEXT_IMPL_SECOND_HALF) {
       character = (uint32_t)(*number >> 60);
       character += character < 10 ? '0' : 'a' - 10;
+      *number = *number << 4 | (((uint8_t)*text & 15u) + ((uint8_t)*text >> 6) * 9u);
     }
     if (writes) *text = (char)character;
     differs |= character ^ (uint8_t)*text;
-    if (character != '-') *number = *number << 4 | (((uint8_t)*text & 15u) + ((uint8_t)*text >> 6) * 9u);
   }
   return differs;
 }
 
 BEXT_IMPL bext_boolean bext_traceparent_format(const bext_handle *span, bext_boolean sampled,
                                                char out[BEXT_TRACEPARENT_SIZE]) {
-  bext_traceparent numbers;
+  bext_traceparent *numbers = &bext_impl.formatted;
   *out = '\0';
   if (bext_impl_is_invalid(span)) return 0;
-  numbers.version = 0;
-  numbers.span = *span;
-  numbers.flags = (uint64_t)(sampled ? BEXT_TRACE_FLAG_SAMPLED : 0) << 56;
-  bext_impl_traceparent(out, &numbers.version, 1);
+  numbers->version = 0;
+  numbers->span = *span;
+  numbers->flags = (uint64_t)(sampled ? BEXT_TRACE_FLAG_SAMPLED : 0) << 56;
+  bext_impl_traceparent(out, &numbers->version, 1);
   out[BEXT_IMPL_TRACEPARENT] = '\0';
   return 1;
 }
 
 BEXT_IMPL bext_boolean bext_traceparent_parse_n(const char *text, size_t length, bext_traceparent *out) {
-  out->span.span_id = 0;
-  if (length < BEXT_IMPL_TRACEPARENT) return 0;
-  /* Once for the numbers, whatever the text is, and once to see whether they are written like this. */
-  bext_impl_traceparent((char *)text, &out->version, 0);
-  out->version <<= 56;
-  out->flags <<= 56;
-  if (bext_impl_traceparent((char *)text, &out->version, 0) == 0 && out->version != 0xff &&
-      (length == BEXT_IMPL_TRACEPARENT || (out->version != 0 && text[BEXT_IMPL_TRACEPARENT] == '-')) &&
-      !bext_impl_is_invalid(&out->span)) {
-    return 1;
+  bext_boolean valid = length >= BEXT_IMPL_TRACEPARENT;
+  if (valid) {
+    /* Once for the numbers, whatever the text is, and once to see whether they are written like this. */
+    bext_impl_traceparent((char *)text, &out->version, 0);
+    out->version <<= 56;
+    out->flags <<= 56;
+    valid = bext_impl_traceparent((char *)text, &out->version, 0) == 0 && out->version != 0xff &&
+            (length == BEXT_IMPL_TRACEPARENT || (out->version != 0 && text[BEXT_IMPL_TRACEPARENT] == '-')) &&
+            !bext_impl_is_invalid(&out->span);
   }
-  out->span.span_id = 0;
-  return 0;
+  if (!valid) out->span.span_id = 0;
+  return valid;
 }
 
 /* --- Exports ---------------------------------------------------------------------------------------------------- */
@@ -1101,16 +1112,14 @@ void bext_free(void *block, uint32_t length) {
 #else
 
 /* Blocks one behind the other; when the last one comes back, all is free. */
-static uint32_t bext_impl_used; /* bytes */
-static uint32_t bext_impl_lent; /* blocks */
 static uint8_t bext_impl_arena[BEXT_TRACER_ARENA_SIZE] __attribute__((aligned(8)));
 
 BEXT_IMPL BEXT_EXPORT("bext_alloc")
 void *bext_alloc(uint32_t length) {
-  uint8_t *block = bext_impl_arena + bext_impl_used;
-  if (length - 1 >= BEXT_TRACER_ARENA_SIZE - bext_impl_used) return NULL; /* also where length is 0 */
-  bext_impl_used += (length + 7) & ~7u;
-  bext_impl_lent++;
+  uint8_t *block = bext_impl_arena + bext_impl.used;
+  if (length - 1 >= BEXT_TRACER_ARENA_SIZE - bext_impl.used) return NULL; /* also where length is 0 */
+  bext_impl.used += (length + 7) & ~7u;
+  bext_impl.lent++;
   return block;
 }
 
@@ -1118,7 +1127,7 @@ BEXT_IMPL BEXT_EXPORT("bext_free")
 void bext_free(void *block, uint32_t length) {
   const uintptr_t offset = (uintptr_t)block - (uintptr_t)bext_impl_arena;
   (void)length;
-  if (offset < bext_impl_used && --bext_impl_lent == 0) bext_impl_used = 0;
+  if (offset < bext_impl.used && --bext_impl.lent == 0) bext_impl.used = 0;
 }
 
 #endif
