@@ -1075,14 +1075,15 @@ BEXT_IMPL bext_boolean bext_traceparent_format(const bext_handle *span, bext_boo
 }
 
 BEXT_IMPL bext_boolean bext_traceparent_parse_n(const char *text, size_t length, bext_traceparent *out) {
-  bext_boolean valid = length >= BEXT_IMPL_TRACEPARENT;
+  const uint32_t bytes = bext_impl_length((const uint8_t *)text, bext_impl_count(length));
+  bext_boolean valid = bytes >= BEXT_IMPL_TRACEPARENT;
   if (valid) {
     /* Once for the numbers, whatever the text is, and once to see whether they are written like this. */
     bext_impl_traceparent((char *)text, &out->version, 0);
     out->version <<= 56;
     out->flags <<= 56;
     valid = bext_impl_traceparent((char *)text, &out->version, 0) == 0 && out->version != 0xff &&
-            (length == BEXT_IMPL_TRACEPARENT || (out->version != 0 && text[BEXT_IMPL_TRACEPARENT] == '-')) &&
+            (bytes == BEXT_IMPL_TRACEPARENT || (out->version != 0 && text[BEXT_IMPL_TRACEPARENT] == '-')) &&
             !bext_impl_is_invalid(&out->span);
   }
   if (!valid) out->span.span_id = 0;
