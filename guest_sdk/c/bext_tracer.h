@@ -1053,7 +1053,7 @@ BEXT_IMPL static uint32_t bext_impl_traceparent(char *text, uint64_t *number, be
     if (!edge || place == BEXT_IMPL_SECOND_HALF) {
       character = (uint32_t)(*number >> 60);
       character += character < 10 ? '0' : 'a' - 10;
-      *number = *number << 4 | (((uint8_t)*text & 15u) + ((uint8_t)*text >> 6) * 9u);
+      *number = *number << 4 | ((*text + ((uint8_t)*text >> 6) * 9) & 15);
     }
     if (writes) *text = (char)character;
     differs |= character ^ (uint8_t)*text;
