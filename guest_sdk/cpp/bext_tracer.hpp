@@ -64,6 +64,8 @@ struct is_no_text<const char *> {};
 
 } // namespace detail
 
+class Traceparent;
+
 /* --- Text and values -------------------------------------------------------------------------------------------- */
 
 /// Borrowed text.
@@ -77,8 +79,9 @@ public:
   template <class S, class = decltype(Text(detail::ref<S>().data(), detail::ref<S>().size()))>
   Text(const S &text) noexcept : Text(text.data(), text.size()) {}
 
-  const char *data() const noexcept { return static_cast<const char *>(value_.payload.address); }
-  size_t size() const noexcept { return value_.count; }
+  const char *c_text() const noexcept { return static_cast<const char *>(value_.payload.address); }
+  /// In bytes; of a text that ends with NUL what the C header takes for it.
+  uint32_t c_length() const noexcept { return value_.count; }
   const bext_value &c_value() const noexcept { return value_; }
 
 private:
@@ -108,6 +111,7 @@ class Value {
 public:
   Value(const char *text) noexcept : value_(bext_str(text)) {}
   Value(const Text &text) noexcept : value_(text.c_value()) {}
+  Value(const Traceparent &text) noexcept;
   Value(bool value) noexcept : value_(bext_bool(value)) {}
   Value(int value) noexcept : value_(bext_i64(value)) {}
   Value(long value) noexcept : value_(bext_i64(value)) {}
@@ -197,7 +201,7 @@ public:
   /// Set one attribute of the open span, or overwrite it. One that does not fit into the C header's scratch buffer is
   /// dropped. The host drops an empty key, and keys that start with `bext.`.
   void set(const Text &key, const Value &value) const noexcept {
-    bext_set_n(&handle_, key.data(), key.size(), value.c_value());
+    bext_set_n(&handle_, key.c_text(), key.c_length(), value.c_value());
   }
 
   /// Add an event on the host's clock. A long name is cut, an attribute that does not fit is dropped alone.
@@ -214,12 +218,12 @@ public:
     event_at(time_unix_nanos, name, attributes, N);
   }
   void event_at(uint64_t time_unix_nanos, const Text &name, const Attribute *attributes, size_t count) const noexcept {
-    bext_event_with_n(&handle_, name.data(), name.size(), detail::c_attributes(attributes), count, time_unix_nanos);
+    bext_event_with_n(&handle_, name.c_text(), name.c_length(), detail::c_attributes(attributes), count, time_unix_nanos);
   }
 
   /// Set the status of the open span. The host keeps the message of an error only.
   void set_status(StatusCode code, const Text &message = {}) const noexcept {
-    bext_set_status_n(&handle_, static_cast<enum bext_status_code>(code), message.data(), message.size());
+    bext_set_status_n(&handle_, static_cast<enum bext_status_code>(code), message.c_text(), message.c_length());
   }
   void set_ok() const noexcept { set_status(StatusCode::ok); }
   void set_error(const Text &message) const noexcept { set_status(StatusCode::error, message); }
@@ -227,7 +231,7 @@ public:
 protected:
   // Started in its own place, so that no handle is copied.
   Handle(const Text &name, SpanKind kind, const bext_handle *parent) noexcept {
-    bext_impl_start_now(&handle_, name.data(), name.c_value().count, bext_impl_kind(detail::c_kind(kind)), parent);
+    bext_impl_start_now(&handle_, name.c_text(), name.c_length(), bext_impl_kind(detail::c_kind(kind)), parent);
   }
   explicit Handle(const bext_span_builder &builder) noexcept : handle_(bext_span_start(&builder)) {}
 
@@ -327,7 +331,7 @@ public:
 
 private:
   friend RemoteParent parse_traceparent(const Text &text) noexcept;
-  explicit RemoteParent(const Text &text) noexcept { bext_traceparent_parse_n(text.data(), text.size(), &parent_); }
+  explicit RemoteParent(const Text &text) noexcept { bext_traceparent_parse_n(text.c_text(), text.c_length(), &parent_); }
 
   bext_traceparent parent_;
 };
@@ -344,11 +348,13 @@ public:
   }
   const char *c_str() const noexcept { return text_; }
   const char *data() const noexcept { return text_; }
-  size_t size() const noexcept { return bext_impl_strlen(text_); }
+  size_t size() const noexcept { return *text_ == '\0' ? 0 : sizeof text_ - 1; }
 
 private:
   char text_[BEXT_TRACEPARENT_SIZE];
 };
+
+inline Value::Value(const Traceparent &text) noexcept : Value(text.c_str()) {}
 
 /* --- Spans, the short way: one call ----------------------------------------------------------------------------- */
 
@@ -401,7 +407,7 @@ static_assert(sizeof(Link) == sizeof(bext_link), "an array of the one is an arra
 class [[nodiscard]] SpanBuilder {
 public:
   explicit SpanBuilder(const Text &name, SpanKind kind = SpanKind::internal) noexcept {
-    bext_span_init_n(&builder_, name.data(), name.size(), detail::c_kind(kind));
+    bext_span_init_n(&builder_, name.c_text(), name.c_length(), detail::c_kind(kind));
   }
   SpanBuilder(const SpanBuilder &) = delete;
   SpanBuilder &operator=(const SpanBuilder &) = delete;
@@ -423,7 +429,7 @@ public:
   SpanBuilder &&remote_parent(const RemoteParent &parent, const Text &trace_state = {}) && noexcept {
     const bext_traceparent &known = parent.c_traceparent();
     if (known.span.span_id != 0) // enough of a question: what else is INVALID, the C header takes as no parent
-      bext_span_remote_parent_n(&builder_, &known, trace_state.data(), trace_state.size());
+      bext_span_remote_parent_n(&builder_, &known, trace_state.c_text(), trace_state.c_length());
     return self();
   }
 
