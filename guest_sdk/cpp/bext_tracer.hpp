@@ -382,7 +382,8 @@ Span start_under_current(const Text &name, SpanKind kind, const Attribute (&attr
 
 /* --- Spans, piece by piece -------------------------------------------------------------------------------------- */
 
-/// A link to another span; in braces, `{other}` or `{other, {{"retries", 2}}}`.
+/// A link to another span; in braces, `{other}` or `{other, {{"retries", 2}}}`. Like a parent it is borrowed, so it needs
+/// a handle that has a name.
 class Link {
 public:
   Link(const Handle &other) noexcept : Link(other, nullptr, 0) {}
@@ -390,6 +391,11 @@ public:
   Link(const Handle &other, const Attribute (&attributes)[N]) noexcept : Link(other, attributes, N) {}
   Link(const Handle &other, const Attribute *attributes, size_t count) noexcept
       : link_(bext_link_to(&other.c_handle(), detail::c_attributes(attributes), count)) {}
+
+  Link(Handle &&) = delete;
+  template <size_t N>
+  Link(Handle &&, const Attribute (&)[N]) = delete;
+  Link(Handle &&, const Attribute *, size_t) = delete;
 
   const bext_link &c_link() const noexcept { return link_; }
 
@@ -424,12 +430,10 @@ public:
     return self();
   }
 
-  /// Set a parent in another process, with its W3C tracestate; none changes nothing. The host's policy decides what
-  /// becomes of it.
+  /// Set a parent in another process, with its W3C tracestate; of none the span is a root. The host's policy decides
+  /// what becomes of it.
   SpanBuilder &&remote_parent(const RemoteParent &parent, const Text &trace_state = {}) && noexcept {
-    const bext_traceparent &known = parent.c_traceparent();
-    if (known.span.span_id != 0) // enough of a question: what else is INVALID, the C header takes as no parent
-      bext_span_remote_parent_n(&builder_, &known, trace_state.c_text(), trace_state.c_length());
+    bext_span_remote_parent_n(&builder_, &parent.c_traceparent(), trace_state.c_text(), trace_state.c_length());
     return self();
   }
 
