@@ -7,11 +7,11 @@ typedef struct step {
   const char *message;
 } step;
 
-static void trace_steps(const char *name, bext_handle parent, const step *steps, int count) {
+static void trace_steps(const char *name, const bext_handle *parent, const step *steps, int count) {
   bext_handle span = bext_start(name, BEXT_SPAN_KIND_INTERNAL, parent);
   int i;
-  for (i = 0; i < count; i++) bext_set_status(span, steps[i].code, steps[i].message);
-  bext_end(span);
+  for (i = 0; i < count; i++) bext_set_status(&span, steps[i].code, steps[i].message);
+  bext_end(&span);
 }
 
 BEXT_EXPORT("on_request_complete")
@@ -23,12 +23,12 @@ int32_t on_request_complete(const char *event_json, uint32_t length) {
   bext_handle root = bext_start_under_current("statuses", BEXT_SPAN_KIND_INTERNAL);
   (void)event_json;
   (void)length;
-  trace_steps("ok: it is final", root, final, 3);
-  trace_steps("error: unset never overwrites", root, kept, 2);
-  trace_steps("error: the last message counts", root, replaced, 2);
-  trace_steps("ok: it overwrites an error", root, recovered, 2);
-  trace_steps("unset: never set", root, NULL, 0);
-  bext_set_error(root, "one of the steps failed");
-  bext_end(root);
+  trace_steps("ok: it is final", &root, final, 3);
+  trace_steps("error: unset never overwrites", &root, kept, 2);
+  trace_steps("error: the last message counts", &root, replaced, 2);
+  trace_steps("ok: it overwrites an error", &root, recovered, 2);
+  trace_steps("unset: never set", &root, NULL, 0);
+  bext_set_error(&root, "one of the steps failed");
+  bext_end(&root);
   return 0;
 }

@@ -28,27 +28,17 @@ static const hostile_text hostile_texts[] = {
     TEXT("<script>alert(1)</script>&amp;\"'"),
 };
 
-static bext_value value_of(const hostile_text *text) { return bext_str_n(text->bytes, text->length); }
-
-static void add_event(bext_handle span, const hostile_text *text) {
-  uint8_t buffer[512];
-  bext_event_builder event;
-  bext_event_init_n(&event, buffer, sizeof buffer, text->bytes, text->length);
-  bext_event_attr_n(&event, text->bytes, text->length, value_of(text));
-  bext_event_add(span, &event);
-}
-
-static void trace_text(const hostile_text *text, bext_handle parent) {
-  uint8_t buffer[512];
+static void trace_text(const hostile_text *text, const bext_handle *parent) {
+  const bext_attribute attribute = bext_attr_n(text->bytes, text->length, bext_str_n(text->bytes, text->length));
   bext_span_builder builder;
   bext_handle span;
-  bext_span_init_n(&builder, buffer, sizeof buffer, text->bytes, text->length, BEXT_SPAN_KIND_INTERNAL);
+  bext_span_init_n(&builder, text->bytes, text->length, BEXT_SPAN_KIND_INTERNAL);
   bext_span_parent(&builder, parent);
-  bext_span_attr_n(&builder, text->bytes, text->length, value_of(text));
+  bext_span_attributes(&builder, &attribute, 1);
   span = bext_span_start(&builder);
-  add_event(span, text);
-  bext_set_status_n(span, BEXT_STATUS_ERROR, text->bytes, text->length);
-  bext_end(span);
+  bext_event_with_n(&span, text->bytes, text->length, &attribute, 1, 0);
+  bext_set_status_n(&span, BEXT_STATUS_ERROR, text->bytes, text->length);
+  bext_end(&span);
 }
 
 BEXT_EXPORT("on_request_complete")
@@ -57,7 +47,7 @@ int32_t on_request_complete(const char *event_json, uint32_t length) {
   size_t i;
   (void)event_json;
   (void)length;
-  for (i = 0; i < sizeof hostile_texts / sizeof *hostile_texts; i++) trace_text(&hostile_texts[i], root);
-  bext_end(root);
+  for (i = 0; i < sizeof hostile_texts / sizeof *hostile_texts; i++) trace_text(&hostile_texts[i], &root);
+  bext_end(&root);
   return 0;
 }

@@ -603,15 +603,19 @@ BEXT_INLINE bext_boolean bext_traceparent_parse(const char *text, bext_tracepare
 #include <stdlib.h>
 #endif
 
-/* Where the compiler is asked for few bytes, none of this is inlined. */
+/* Where the compiler is asked for few bytes, nothing is inlined but what is called from one place, BEXT_IMPL_ONCE. */
 #if defined(__OPTIMIZE_SIZE__) && defined(__clang__)
 #define BEXT_IMPL __attribute__((noinline, minsize, no_builtin))
+#define BEXT_IMPL_ONCE static inline __attribute__((always_inline, minsize, no_builtin))
 #elif defined(__OPTIMIZE_SIZE__)
 #define BEXT_IMPL __attribute__((noinline))
+#define BEXT_IMPL_ONCE static inline
 #elif defined(__clang__)
 #define BEXT_IMPL __attribute__((no_builtin))
+#define BEXT_IMPL_ONCE static inline __attribute__((no_builtin))
 #else
 #define BEXT_IMPL
+#define BEXT_IMPL_ONCE static inline
 #endif
 
 #ifdef __cplusplus
@@ -673,7 +677,7 @@ BEXT_IMPL static uint8_t *bext_impl_bytes(uint8_t *at, const uint8_t *from, uint
 }
 
 /* A first byte, and the `width` low bits of `number`, big-endian. */
-BEXT_IMPL static uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t number, uint64_t width) {
+BEXT_IMPL_ONCE uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t number, uint64_t width) {
   at = bext_impl_byte(at, first);
   while (width != 0) {
     width -= 8;
@@ -711,10 +715,6 @@ BEXT_IMPL static uint8_t *bext_impl_sized(uint8_t *at, uint32_t form, uint64_t s
   return bext_impl_number(at, first, number, width);
 }
 
-BEXT_IMPL static uint8_t *bext_impl_head(uint8_t *at, uint32_t form, uint64_t number) {
-  return bext_impl_sized(at, form, number, number);
-}
-
 /*
  * A header is known only when what it leads is written. That is written behind the widest header, and then moved to
  * where it belongs.
@@ -723,7 +723,7 @@ enum { BEXT_IMPL_WIDEST = 5 };
 
 BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, uint32_t form, uint32_t number, uint8_t *end) {
   if (end >= BEXT_IMPL_END) return BEXT_IMPL_END;
-  return bext_impl_bytes(bext_impl_head(at, form, number), at + BEXT_IMPL_WIDEST,
+  return bext_impl_bytes(bext_impl_sized(at, form, number, number), at + BEXT_IMPL_WIDEST,
                          (uint32_t)(end - at) - BEXT_IMPL_WIDEST);
 }
 
@@ -744,7 +744,7 @@ BEXT_IMPL static uint32_t bext_impl_length(const uint8_t *text, uint32_t length)
  * How many bytes at the start of a text are one character or one ill-formed maximal subsequence (Unicode 3.9, "U+FFFD
  * Substitution of Maximal Subparts"). It is a character where they are as many as `whole`.
  */
-BEXT_IMPL static uint32_t bext_impl_step(const uint8_t *text, uint32_t length, uint32_t whole) {
+BEXT_IMPL_ONCE uint32_t bext_impl_step(const uint8_t *text, uint32_t length, uint32_t whole) {
   uint32_t bytes = *text;
   uint32_t taken = 1;
   for (; taken < whole && taken < length; taken++) {
@@ -766,7 +766,7 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
   if (length == 0 && type & 2) return at;
   while (length != 0 && to < end) {
     /* By the upper half of its first byte; 0 where no character starts so. */
-    const uint32_t whole = (uint8_t)"\1\1\1\1\1\1\1\1\0\0\0\0\2\2\3\4"[*text >> 4];
+    const uint32_t whole = (uint32_t)(UINT64_C(0x4322000011111111) >> 4 * (*text >> 4)) & 7;
     const uint32_t taken = bext_impl_step(text, length, whole);
     const bext_boolean is_good = taken == whole;
     to = bext_impl_bytes(to, is_good ? text : (const uint8_t *)"\xef\xbf\xbd", is_good ? taken : 3);
@@ -881,7 +881,7 @@ BEXT_IMPL static uint8_t *bext_impl_list(uint8_t *at, uint32_t type, const uint8
   return bext_impl_close(at, type == BEXT_IMPL_ATTRIBUTE ? BEXT_IMPL_MAP : BEXT_IMPL_LIST, kept, to);
 }
 
-BEXT_IMPL static uint8_t *bext_impl_f64(uint8_t *at, const double *value) {
+BEXT_IMPL_ONCE uint8_t *bext_impl_f64(uint8_t *at, const double *value) {
   uint64_t bits;
   __builtin_memcpy(&bits, value, sizeof bits);
   if (*value != *value) bits = 0x7ff8000000000000; /* NaN: one form of many */
@@ -889,7 +889,7 @@ BEXT_IMPL static uint8_t *bext_impl_f64(uint8_t *at, const double *value) {
 }
 
 /* A handle as its ids, or a link as a struct; nothing where the handle is INVALID. */
-BEXT_IMPL static uint8_t *bext_impl_other(uint8_t *at, uint32_t type, const void *place) {
+BEXT_IMPL_ONCE uint8_t *bext_impl_other(uint8_t *at, uint32_t type, const void *place) {
   const bext_handle *handle = (const bext_handle *)BEXT_IMPL_ADDRESS_AT(place);
   if (handle == NULL || bext_impl_is_invalid(handle)) return at;
   if (type == BEXT_IMPL_LINK) return bext_impl_struct(at, bext_impl_link_fields, place);
@@ -943,7 +943,7 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
       return at;
     }
   }
-  return bext_impl_head(at, BEXT_IMPL_UINT, number);
+  return bext_impl_sized(at, BEXT_IMPL_UINT, number, number);
 }
 
 /* --- Calls ------------------------------------------------------------------------------------------------------ */
@@ -974,9 +974,7 @@ BEXT_IMPL void bext_impl_start(bext_handle *out, const bext_span_builder *builde
 BEXT_IMPL void bext_impl_start_now(bext_handle *out, const char *name, uint32_t length, uint32_t kind,
                                    const bext_handle *parent) {
   if (parent == BEXT_IMPL_CURRENT) parent = bext_current_span(out) ? out : NULL;
-  bext_impl.simple.kind = kind;
-  bext_impl.simple.name_length = length;
-  bext_impl.simple.name.address = name;
+  bext_impl_init(&bext_impl.simple, name, length, kind);
   bext_impl.simple.parent.address = parent;
   bext_impl_start(out, &bext_impl.simple);
 }
@@ -1053,10 +1051,10 @@ BEXT_IMPL static uint32_t bext_impl_traceparent(char *text, uint64_t *number, be
     if (!edge || place == BEXT_IMPL_SECOND_HALF) {
       character = (uint32_t)(*number >> 60);
       character += character < 10 ? '0' : 'a' - 10;
-      *number = *number << 4 | ((*text + ((uint8_t)*text >> 6) * 9) & 15);
     }
     if (writes) *text = (char)character;
     differs |= character ^ (uint8_t)*text;
+    if (character != '-') *number = *number << 4 | (((uint8_t)*text & 15u) + ((uint8_t)*text >> 6) * 9u);
   }
   return differs;
 }
@@ -1075,15 +1073,16 @@ BEXT_IMPL bext_boolean bext_traceparent_format(const bext_handle *span, bext_boo
 }
 
 BEXT_IMPL bext_boolean bext_traceparent_parse_n(const char *text, size_t length, bext_traceparent *out) {
-  const uint32_t bytes = bext_impl_length((const uint8_t *)text, bext_impl_count(length));
-  bext_boolean valid = bytes >= BEXT_IMPL_TRACEPARENT;
+  bext_boolean valid;
+  length = bext_impl_length((const uint8_t *)text, bext_impl_count(length));
+  valid = length >= BEXT_IMPL_TRACEPARENT;
   if (valid) {
     /* Once for the numbers, whatever the text is, and once to see whether they are written like this. */
     bext_impl_traceparent((char *)text, &out->version, 0);
     out->version <<= 56;
     out->flags <<= 56;
     valid = bext_impl_traceparent((char *)text, &out->version, 0) == 0 && out->version != 0xff &&
-            (bytes == BEXT_IMPL_TRACEPARENT || (out->version != 0 && text[BEXT_IMPL_TRACEPARENT] == '-')) &&
+            (length == BEXT_IMPL_TRACEPARENT || (out->version != 0 && text[BEXT_IMPL_TRACEPARENT] == '-')) &&
             !bext_impl_is_invalid(&out->span);
   }
   if (!valid) out->span.span_id = 0;

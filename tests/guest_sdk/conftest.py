@@ -21,6 +21,9 @@ BUILDS = {
     "c++17": ("-x", "c++", "-std=c++17", "-O2"),
 }
 
+AMPLE = "-DBEXT_TRACER_SCRATCH_SIZE=16777216"
+"""Room for everything that the tests send: what does not fit has tests of its own, with drivers of their own."""
+
 Compile = Callable[..., None]
 
 
@@ -53,5 +56,5 @@ def _compiler(command: str, folder: str) -> Compile:
 def driver(request: pytest.FixtureRequest, compile_c: Compile, tmp_path_factory: pytest.TempPathFactory) -> Driver:
     """The driver in each language that the header is written for."""
     output = tmp_path_factory.mktemp("driver") / "driver"
-    compile_c(*BUILDS[request.param], "-o", output, HERE / "driver.c")
+    compile_c(*BUILDS[request.param], AMPLE, "-o", output, HERE / "driver.c")
     return Driver(output)

@@ -1,7 +1,13 @@
-"""How many bytes of a module each SDK is: a guest that calls everything of it, less an empty one, both built for size."""
+"""How many bytes of a module each SDK is: a guest that calls everything of it, less an empty one, both built for size.
+
+Part of that are the guest's own texts and calls. Each guest of the folder `everything` holds, behind the line MARK, one hook and what only
+that uses, in names that end with `_1`. With that part once more, as `_2` and with other texts of the same lengths, a module is larger by
+just what the guest itself takes: the SDK it has already.
+"""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +21,8 @@ from compilers import assemblyscript, c, cpp, go, rust, zig
 
 from guest_sdk.go_building import MODULE
 
+MARK: Final = "--- the guest ---"
+
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parents[1]
 GUESTS: Final = HERE / "everything"
@@ -22,6 +30,9 @@ SDK: Final = ROOT / "guest_sdk"
 
 CLANG: Final = "clang-14"
 LINKER: Final = "wasm-ld-14"
+OPTIMIZER: Final = "wasm-opt"
+WITH_OPTIMIZER: Final = ", wasm-opt -Oz"
+STRIPPED: Final = ("--strip-debug", "--strip-producers", "--strip-target-features")
 FREESTANDING_CPP: Final = ("-std=c++17", "-fno-exceptions", "-fno-rtti")
 CLANGS_CPP: Final = (*FREESTANDING_CPP, "-mbulk-memory")
 
@@ -36,16 +47,31 @@ class Build(NamedTuple):
 
     @property
     def added(self) -> int:
-        """The bytes that everything of the SDK adds to an empty module."""
+        """The bytes that everything of the SDK adds to an empty module, with the guest's own."""
         return self._size("everything") - self._size("empty")
 
-    def _size(self, name: str) -> int:
-        """The bytes of a guest's module, built in a folder of its own."""
+    @property
+    def own(self) -> int:
+        """How many of these are the guest's own texts and calls."""
+        twice = self._size("everything", doubled) - self._size("empty", doubled)
+        return twice - self.added
+
+    def _size(self, name: str, edit: Callable[[str], str] = str) -> int:
+        """The bytes of a guest's module, built from its edited source in a folder of its own."""
         with tempfile.TemporaryDirectory() as folder:
-            source = Path(shutil.copy(GUESTS / (name + SUFFIXES[self.language]), folder))
-            output = source.with_suffix(".wasm")
-            self.compile(source, output)
+            source = GUESTS / (name + SUFFIXES[self.language])
+            copy = Path(folder) / source.name
+            copy.write_text(edit(source.read_text(encoding="utf-8")), encoding="utf-8")
+            output = copy.with_suffix(".wasm")
+            self.compile(copy, output)
             return output.stat().st_size
+
+
+def doubled(source: str) -> str:
+    """A guest whose part behind MARK stands there twice, the second time in upper-case texts and under names of its own."""
+    part = source.partition(MARK)[2].partition("\n")[2]
+    texts = re.sub(r'"[^"\n]*"', lambda text: text[0].upper(), part)
+    return source + "\n" + re.sub(r"_1\b", "_2", texts)
 
 
 def _run(*command: str | Path) -> None:
@@ -77,6 +103,25 @@ def _check_clang() -> None:
         raise BuildError(f"needs Debian 12's {CLANG} and {LINKER}: apt-get install clang-14 lld-14")
 
 
+def _optimized(compile_: Callable[[Path, Path], object]) -> Callable[[Path, Path], None]:
+    """A compiler, and then what binaryen makes of its module. Both options hold for whatever a linker laid out as these do."""
+
+    def optimize(source: Path, output: Path) -> None:
+        compile_(source, output)
+        _run(OPTIMIZER, "-Oz", "--all-features", *STRIPPED, "--low-memory-unused", "--zero-filled-memory", "-o", output, output)
+
+    return optimize
+
+
+def _check_optimizer(check: Callable[[], None]) -> Callable[[], None]:
+    def check_both() -> None:
+        check()
+        if shutil.which(OPTIMIZER) is None:
+            raise BuildError(f"needs Debian 12's {OPTIMIZER}: apt-get install binaryen")
+
+    return check_both
+
+
 def _as_a_fixture(compiler: Callable[[Path], bytes]) -> Callable[[Path, Path], object]:
     return lambda source, output: output.write_bytes(compiler(source))
 
@@ -95,13 +140,24 @@ def _assemblyscript(source: Path, output: Path) -> None:
 
 SUFFIXES: Final = {"C": ".c", "C++": ".cpp", "Rust": ".rs", "Go": ".go", "Zig": ".zig", "AssemblyScript": ".ts"}
 
-BUILDS: Final = (
+_PLAIN: Final = (
     Build("C", "zig cc -Oz", c.check, _zig("cc", "c")),
     Build("C", "clang-14 -Oz, wasm-ld --compress-relocations", _check_clang, _clang(CLANG, "c")),
     Build("C++", "zig c++ -Oz", cpp.check, _zig("c++", "cpp", *FREESTANDING_CPP, "-nostdinc++")),
     Build("C++", "clang++-14 -Oz, wasm-ld --compress-relocations", _check_clang, _clang("clang++-14", "cpp", *CLANGS_CPP)),
     Build("Rust", "rustc 1.63, opt-level z, LTO, --compress-relocations", rust.check, _as_a_fixture(rust.compile_fixture)),
     Build("Zig", "ReleaseSmall", zig.check, _as_a_fixture(zig.compile_fixture)),
+)
+
+BUILDS: Final = (
+    *(
+        build
+        for plain in _PLAIN
+        for build in (
+            plain,
+            Build(plain.language, plain.command + WITH_OPTIMIZER, _check_optimizer(plain.check), _optimized(plain.compile)),
+        )
+    ),
     Build("AssemblyScript", "asc -Oz, runtime stub", assemblyscript.check, _assemblyscript),
     Build("Go", "go build -ldflags='-s -w'", go.check, _go),
 )

@@ -14,12 +14,12 @@ static __attribute__((noinline)) uint32_t fall(uint32_t level) {
 
 BEXT_EXPORT("on_request_complete")
 int32_t on_request_complete(const char *event_json, uint32_t length) {
-  bext_handle parent = bext_start_under_current("level", BEXT_SPAN_KIND_INTERNAL);
+  bext_handle span = bext_start_under_current("level", BEXT_SPAN_KIND_INTERNAL);
   uint32_t level;
   (void)event_json;
   (void)length;
   for (level = 1; level < LEVELS_WITH_A_SPAN; level++) {
-    parent = bext_start("level", BEXT_SPAN_KIND_INTERNAL, parent);
+    span = bext_start("level", BEXT_SPAN_KIND_INTERNAL, &span);
   }
   return (int32_t)fall(length);
 }

@@ -10,13 +10,13 @@ int32_t on_request_complete(const char *event_json, uint32_t length) {
   (void)event_json;
   (void)length;
   for (;;) {
-    bext_handle step = bext_start("take", BEXT_SPAN_KIND_INTERNAL, outer);
+    bext_handle step = bext_start("take", BEXT_SPAN_KIND_INTERNAL, &outer);
     int page;
     for (page = 0; page < PAGES_A_SPAN; page++) {
       if (__builtin_wasm_memory_grow(0, 1) == (__SIZE_TYPE__)-1) {
         __builtin_trap();
       }
     }
-    bext_end(step);
+    bext_end(&step);
   }
 }

@@ -13,11 +13,11 @@ int32_t on_request_complete(const char *event_json, uint32_t length) {
   (void)length;
   (void)bext_current_span(&current);
   for (i = 0; i < ENDED; i++) {
-    bext_handle span = bext_start("ended", BEXT_SPAN_KIND_INTERNAL, current);
-    bext_end(span);
+    bext_handle span = bext_start("ended", BEXT_SPAN_KIND_INTERNAL, &current);
+    bext_end(&span);
   }
   for (i = 0; i < LEFT_OPEN; i++) {
-    (void)bext_start("left open", BEXT_SPAN_KIND_INTERNAL, current);
+    (void)bext_start("left open", BEXT_SPAN_KIND_INTERNAL, &current);
   }
   return 0;
 }

@@ -2,11 +2,13 @@
 #define BEXT_TRACER_IMPLEMENTATION
 #include "bext_tracer.h"
 
-static const bext_boolean truths[] = {1};
-static const int64_t integers[] = {1};
-static const double reals[] = {0.5};
+/* --- the guest --- */
 
-static bext_handle start_span(const char *text, size_t length, const bext_handle *other) {
+static const bext_boolean truths_1[] = {1};
+static const int64_t integers_1[] = {1};
+static const double reals_1[] = {0.5};
+
+static bext_handle start_span_1(const char *text, size_t length, const bext_handle *other) {
   const bext_attribute attributes[] = {bext_attr("k", bext_i64(1))};
   const bext_link links[] = {bext_link_to(other, attributes, 1)};
   bext_span_builder span;
@@ -20,7 +22,7 @@ static bext_handle start_span(const char *text, size_t length, const bext_handle
   return bext_span_start(&span);
 }
 
-static void set_all_types(const bext_handle *span, const char *text, size_t length) {
+static void set_all_types_1(const bext_handle *span, const char *text, size_t length) {
   const bext_value texts[] = {bext_str_n(text, length)};
   char traceparent[BEXT_TRACEPARENT_SIZE];
   if (bext_traceparent_format(span, 1, traceparent)) bext_set_str(span, "t", traceparent);
@@ -28,17 +30,17 @@ static void set_all_types(const bext_handle *span, const char *text, size_t leng
   bext_set_bool(span, "b", 1);
   bext_set_i64(span, "i", bext_dropped());
   bext_set_f64(span, "f", 0.5);
-  bext_set(span, "bs", bext_bool_array(truths, 1));
-  bext_set(span, "is", bext_i64_array(integers, 1));
-  bext_set(span, "fs", bext_f64_array(reals, 1));
+  bext_set(span, "bs", bext_bool_array(truths_1, 1));
+  bext_set(span, "is", bext_i64_array(integers_1, 1));
+  bext_set(span, "fs", bext_f64_array(reals_1, 1));
 }
 
 BEXT_EXPORT("on_request_complete")
-int32_t on_request_complete(const char *event_json, uint32_t length) {
+int32_t on_request_complete_1(const char *event_json, uint32_t length) {
   const bext_handle root = bext_start_root("r", BEXT_SPAN_KIND_SERVER);
-  const bext_handle span = start_span(event_json, length, &root);
+  const bext_handle span = start_span_1(event_json, length, &root);
   bext_handle host;
-  set_all_types(&span, event_json, length);
+  set_all_types_1(&span, event_json, length);
   bext_set_status_n(&span, BEXT_STATUS_ERROR, event_json, length);
   if (bext_current_span(&host)) {
     bext_handle child = bext_start("c", BEXT_SPAN_KIND_INTERNAL, &host);

@@ -7,10 +7,10 @@ int32_t on_request_complete(const char *event_json, uint32_t length) {
   const bext_handle hello = bext_start_under_current("hello", BEXT_SPAN_KIND_INTERNAL);
   (void)event_json;
   (void)length;
-  bext_set_str(hello, "greeting", "hello from a plugin");
-  bext_set_i64(hello, "answer", 42);
-  bext_event(hello, "said hello");
-  bext_set_ok(hello);
-  bext_end(hello);
+  bext_set_str(&hello, "greeting", "hello from a plugin");
+  bext_set_i64(&hello, "answer", 42);
+  bext_event(&hello, "said hello");
+  bext_set_ok(&hello);
+  bext_end(&hello);
   return 0;
 }

@@ -4,7 +4,7 @@
 
 static bext_handle produce(const char *name) {
   bext_handle producer = bext_start_root(name, BEXT_SPAN_KIND_PRODUCER);
-  bext_end(producer);
+  bext_end(&producer);
   return producer;
 }
 
@@ -16,14 +16,19 @@ int32_t on_request_complete(const char *event_json, uint32_t length) {
   };
   const bext_handle first = produce("publish m-1");
   const bext_handle second = produce("publish m-2");
-  uint8_t buffer[512];
-  bext_span_builder batch;
+  const bext_handle invalid = BEXT_HANDLE_INVALID;
+  const bext_link producers[] = {
+      bext_link_to(&first, message, 2),
+      bext_link_to(&invalid, NULL, 0),
+      bext_link_to(&second, NULL, 0),
+  };
+  bext_span_builder builder;
+  bext_handle batch;
   (void)event_json;
   (void)length;
-  bext_span_init(&batch, buffer, sizeof buffer, "consume batch", BEXT_SPAN_KIND_CONSUMER);
-  bext_span_link(&batch, first, message, 2);
-  bext_span_link(&batch, BEXT_HANDLE_INVALID, NULL, 0);
-  bext_span_link(&batch, second, NULL, 0);
-  bext_end(bext_span_start(&batch));
+  bext_span_init(&builder, "consume batch", BEXT_SPAN_KIND_CONSUMER);
+  bext_span_links(&builder, producers, 3);
+  batch = bext_span_start(&builder);
+  bext_end(&batch);
   return 0;
 }

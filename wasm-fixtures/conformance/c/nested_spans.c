@@ -9,15 +9,16 @@ static const char *const sibling_names[DEPTH] = {"sibling 1", "sibling 2", "sibl
 
 BEXT_EXPORT("on_request_complete")
 int32_t on_request_complete(const char *event_json, uint32_t length) {
-  bext_handle open[DEPTH];
+  bext_handle open[DEPTH], sibling;
   int level;
   (void)event_json;
   (void)length;
   open[0] = bext_start_under_current(level_names[0], BEXT_SPAN_KIND_SERVER);
   for (level = 1; level < DEPTH; level++) {
-    bext_end(bext_start(sibling_names[level], BEXT_SPAN_KIND_INTERNAL, open[level - 1]));
-    open[level] = bext_start(level_names[level], BEXT_SPAN_KIND_INTERNAL, open[level - 1]);
+    sibling = bext_start(sibling_names[level], BEXT_SPAN_KIND_INTERNAL, &open[level - 1]);
+    bext_end(&sibling);
+    open[level] = bext_start(level_names[level], BEXT_SPAN_KIND_INTERNAL, &open[level - 1]);
   }
-  while (level-- > 0) bext_end(open[level]);
+  while (level-- > 0) bext_end(&open[level]);
   return 0;
 }
