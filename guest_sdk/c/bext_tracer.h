@@ -145,19 +145,23 @@ typedef struct bext_traceparent {
 typedef struct bext_span_builder {
   bext_impl_payload name;
   uint32_t name_length;
-  uint32_t kind;
+  uint32_t reserved;
+  uint64_t kind;
   bext_impl_payload parent;
+  uint64_t parent_is_remote; /* 0, or the byte for true */
+  uint64_t flipped_flags;    /* in which the default, BEXT_PARENT_FLAGS_DEFAULT, is 0 */
   bext_impl_payload trace_state;
   uint32_t trace_state_length;
-  uint32_t parent_is_remote; /* 0, or the byte for true */
+  uint32_t reserved_too;
   bext_impl_payload attributes;
   uint32_t attribute_count;
-  uint32_t flipped_flags; /* in which the default, BEXT_PARENT_FLAGS_DEFAULT, is 0 */
+  uint32_t reserved_as_well;
   bext_impl_payload links;
   uint32_t link_count;
-  uint32_t status_code; /* of a status, never of a span */
+  uint32_t reserved_last;
   uint64_t start_time;
-  uint64_t event_time; /* of an event, never of a span */
+  uint64_t event_time;  /* of an event, never of a span */
+  uint64_t status_code; /* of a status, never of a span */
 } bext_span_builder;
 
 /* --- Values ----------------------------------------------------------------------------------------------------- */
@@ -641,10 +645,10 @@ static struct {
   uint8_t scratch[BEXT_TRACER_SCRATCH_SIZE + BEXT_IMPL_BEHIND_END]; /* where a payload is made */
 } bext_impl;
 
-/* Nothing is written at END or behind it but a header or two. */
+/* What lies at END or behind it is never sent: a header, or what is too much of eight bytes. */
 #define BEXT_IMPL_END (bext_impl.scratch + BEXT_TRACER_SCRATCH_SIZE)
 
-/* An attribute or link ends before this, which leaves room for the time behind them. */
+/* A tracestate, an attribute or a link ends before this, which leaves room for the time behind them. */
 #define BEXT_IMPL_LIST_END (BEXT_IMPL_END - 64)
 
 /* The longest name or message: where it starts, kind and parent fit behind it in any case. */
@@ -655,6 +659,9 @@ BEXT_IMPL static void bext_impl_drop(void) { bext_impl.dropped += bext_impl.drop
 uint32_t bext_dropped(void) { return bext_impl.dropped; }
 
 BEXT_IMPL static bext_boolean bext_impl_is_invalid(const bext_handle *handle) { return bext_handle_is_invalid(handle); }
+
+/* Eight bytes, of whatever type they are. */
+typedef uint64_t bext_impl_word __attribute__((aligned(1), may_alias));
 
 /*
  * --- msgpack ---
@@ -667,6 +674,8 @@ BEXT_IMPL static uint8_t *bext_impl_byte(uint8_t *at, uint32_t byte) {
   if (at < BEXT_IMPL_END) *at++ = (uint8_t)byte;
   return at;
 }
+
+#ifdef __OPTIMIZE_SIZE__
 
 BEXT_IMPL static uint8_t *bext_impl_bytes(uint8_t *at, const uint8_t *from, uint32_t count) {
   while (count != 0) {
@@ -685,6 +694,27 @@ BEXT_IMPL_ONCE uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t n
   }
   return at;
 }
+
+#else /* the same, eight bytes at a time */
+
+/* Where the bytes overlap, they are moved down. */
+BEXT_IMPL static uint8_t *bext_impl_bytes(uint8_t *at, const uint8_t *from, uint32_t count) {
+  if (at >= BEXT_IMPL_END || count > (size_t)(BEXT_IMPL_END - at)) return BEXT_IMPL_END;
+  for (; count >= 8; count -= 8, at += 8, from += 8) *(bext_impl_word *)at = *(const bext_impl_word *)from;
+  while (count-- != 0) *at++ = *from++;
+  return at;
+}
+
+BEXT_IMPL_ONCE uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t number, uint64_t width) {
+  if (at >= BEXT_IMPL_END) return BEXT_IMPL_END;
+  *at++ = (uint8_t)first;
+  if (width == 0) return at;
+  *(bext_impl_word *)at = __builtin_bswap64(number << (64 - width)); /* what it is too long lies behind END at most */
+  at += width / 8;
+  return at < BEXT_IMPL_END ? at : BEXT_IMPL_END;
+}
+
+#endif
 
 /* What begins with a number, as the place of its row in the table below. */
 enum { BEXT_IMPL_UINT = 0, BEXT_IMPL_NEGATIVE = 4, BEXT_IMPL_TEXT = 8, BEXT_IMPL_LIST = 12, BEXT_IMPL_MAP = 16, BEXT_IMPL_FLOAT = 20 };
@@ -765,6 +795,15 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
   uint8_t *end = type & 1 ? at + BEXT_IMPL_MOST_CUT : BEXT_IMPL_END;
   if (length == 0 && type & 2) return at;
   while (length != 0 && to < end) {
+#ifndef __OPTIMIZE_SIZE__
+    if (length >= 8 && (*(const bext_impl_word *)text & 0x8080808080808080) == 0) { /* ASCII, as most texts are */
+      *(bext_impl_word *)to = *(const bext_impl_word *)text;
+      to += 8;
+      text += 8;
+      length -= 8;
+      continue;
+    }
+#endif
     /* By the upper half of its first byte; 0 where no character starts so. */
     const uint32_t whole = (uint32_t)(UINT64_C(0x4322000011111111) >> 4 * (*text >> 4)) & 7;
     const uint32_t taken = bext_impl_step(text, length, whole);
@@ -772,6 +811,10 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
     to = bext_impl_bytes(to, is_good ? text : (const uint8_t *)"\xef\xbf\xbd", is_good ? taken : 3);
     text += taken;
     length -= taken;
+  }
+  if (type == BEXT_IMPL_OPTIONAL_STR && to > BEXT_IMPL_LIST_END) {
+    bext_impl_drop();
+    return at;
   }
   if (length != 0 && type & 1) bext_impl_drop();
   return bext_impl_close(at, BEXT_IMPL_TEXT, (uint32_t)(to - at) - BEXT_IMPL_WIDEST, to);
@@ -796,18 +839,18 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
 /* A span, or an event: what the one has, the other has not set. */
 static const char bext_impl_span_fields[] =
     "\xa4name" BEXT_IMPL_FIELD_CUT_STR "\x00"
-    "\xa4kind" BEXT_IMPL_FIELD_BYTE "\x0c"
-    "\xa6parent" BEXT_IMPL_FIELD_HANDLE "\x10"
-    "\xb0parent_is_remote" BEXT_IMPL_FIELD_BYTE "\x24"
-    "\xacparent_flags" BEXT_IMPL_FIELD_FLAGS "\x34"
-    "\xabtrace_state" BEXT_IMPL_FIELD_OPTIONAL_STR "\x18"
-    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x28"
-    "\xa5links" BEXT_IMPL_FIELD_LINKS "\x38"
-    "\xb5start_time_unix_nanos" BEXT_IMPL_FIELD_TIME "\x48"
-    "\xaftime_unix_nanos" BEXT_IMPL_FIELD_TIME "\x50";
+    "\xa4kind" BEXT_IMPL_FIELD_BYTE "\x10"
+    "\xa6parent" BEXT_IMPL_FIELD_HANDLE "\x18"
+    "\xb0parent_is_remote" BEXT_IMPL_FIELD_BYTE "\x20"
+    "\xacparent_flags" BEXT_IMPL_FIELD_FLAGS "\x28"
+    "\xabtrace_state" BEXT_IMPL_FIELD_OPTIONAL_STR "\x30"
+    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x40"
+    "\xa5links" BEXT_IMPL_FIELD_LINKS "\x50"
+    "\xb5start_time_unix_nanos" BEXT_IMPL_FIELD_TIME "\x60"
+    "\xaftime_unix_nanos" BEXT_IMPL_FIELD_TIME "\x68";
 
 static const char bext_impl_status_fields[] =
-    "\xa4" "code" BEXT_IMPL_FIELD_BYTE "\x44"
+    "\xa4" "code" BEXT_IMPL_FIELD_BYTE "\x70"
     "\xa7message" BEXT_IMPL_FIELD_MESSAGE "\x00";
 
 static const char bext_impl_link_fields[] =
@@ -817,17 +860,17 @@ static const char bext_impl_link_fields[] =
 /* The tables above say where a value is. */
 #define BEXT_IMPL_AT(type, member, offset) \
   typedef char bext_impl_at_##type##_##member[offsetof(type, member) == (offset) ? 1 : -1]
-BEXT_IMPL_AT(bext_span_builder, kind, 0x0c);
+BEXT_IMPL_AT(bext_span_builder, kind, 0x10);
 BEXT_IMPL_AT(bext_span_builder, name, 0x00);
-BEXT_IMPL_AT(bext_span_builder, parent, 0x10);
-BEXT_IMPL_AT(bext_span_builder, parent_is_remote, 0x24);
-BEXT_IMPL_AT(bext_span_builder, trace_state, 0x18);
-BEXT_IMPL_AT(bext_span_builder, flipped_flags, 0x34);
-BEXT_IMPL_AT(bext_span_builder, attributes, 0x28);
-BEXT_IMPL_AT(bext_span_builder, status_code, 0x44);
-BEXT_IMPL_AT(bext_span_builder, links, 0x38);
-BEXT_IMPL_AT(bext_span_builder, start_time, 0x48);
-BEXT_IMPL_AT(bext_span_builder, event_time, 0x50);
+BEXT_IMPL_AT(bext_span_builder, parent, 0x18);
+BEXT_IMPL_AT(bext_span_builder, parent_is_remote, 0x20);
+BEXT_IMPL_AT(bext_span_builder, trace_state, 0x30);
+BEXT_IMPL_AT(bext_span_builder, flipped_flags, 0x28);
+BEXT_IMPL_AT(bext_span_builder, attributes, 0x40);
+BEXT_IMPL_AT(bext_span_builder, status_code, 0x70);
+BEXT_IMPL_AT(bext_span_builder, links, 0x50);
+BEXT_IMPL_AT(bext_span_builder, start_time, 0x60);
+BEXT_IMPL_AT(bext_span_builder, event_time, 0x68);
 BEXT_IMPL_AT(bext_value, payload, 0x00);
 BEXT_IMPL_AT(bext_link, other, 0x00);
 BEXT_IMPL_AT(bext_link, attributes, 0x08);
@@ -846,17 +889,20 @@ BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, cons
   at = bext_impl_byte(at, 0);
   while (*fields != '\0') {
     const uint32_t size = 1 + (*fields & 31);
-    uint8_t *value = bext_impl_bytes(at, (const uint8_t *)fields, size);
-    uint8_t *end;
-    fields += size;
-    end = bext_impl_item(value, (uint8_t)fields[0], (const uint8_t *)values + fields[1]);
-    fields += 2;
-    if (end == value) {
-      if (fields[-2] == BEXT_IMPL_HANDLE) fields += BEXT_IMPL_OF_PARENT;
-      continue;
+    const char *name = fields;
+    const uint32_t type = (uint8_t)fields[size];
+    const bext_impl_word *place = (const bext_impl_word *)((const uint8_t *)values + fields[size + 1]);
+    uint8_t *value, *end;
+    fields += size + 2;
+    if (*place == 0 && first != 0x80) continue; /* not set; the first one always is */
+    value = bext_impl_bytes(at, (const uint8_t *)name, size);
+    end = bext_impl_item(value, type, place);
+    if (end != value) {
+      at = end;
+      first++;
+    } else if (type == BEXT_IMPL_HANDLE) {
+      fields += BEXT_IMPL_OF_PARENT;
     }
-    at = end;
-    first++;
   }
   *header = (uint8_t)first;
   return at;
@@ -868,9 +914,11 @@ BEXT_IMPL static uint8_t *bext_impl_list(uint8_t *at, uint32_t type, const uint8
   uint8_t *to = at + BEXT_IMPL_WIDEST;
   uint32_t kept = 0;
   for (; count != 0; count--) {
+    const uint32_t dropped = bext_impl.dropped;
     uint8_t *end = bext_impl_item(to, type, items);
     items += "\x10\x01\x08\x08\0\0\0\0\0\0\x20\x18\x08"[type];
     if (is_dropped_alone && end > BEXT_IMPL_LIST_END) {
+      bext_impl.dropped = dropped; /* a link counts once, whatever was to be in it */
       bext_impl_drop();
     } else {
       kept += end != to;
@@ -881,10 +929,12 @@ BEXT_IMPL static uint8_t *bext_impl_list(uint8_t *at, uint32_t type, const uint8
   return bext_impl_close(at, type == BEXT_IMPL_ATTRIBUTE ? BEXT_IMPL_MAP : BEXT_IMPL_LIST, kept, to);
 }
 
-BEXT_IMPL_ONCE uint8_t *bext_impl_f64(uint8_t *at, const double *value) {
+BEXT_IMPL_ONCE uint8_t *bext_impl_f64(uint8_t *at, const void *place) {
   uint64_t bits;
-  __builtin_memcpy(&bits, value, sizeof bits);
-  if (*value != *value) bits = 0x7ff8000000000000; /* NaN: one form of many */
+  double value;
+  __builtin_memcpy(&bits, place, sizeof bits);
+  __builtin_memcpy(&value, place, sizeof value);
+  if (value != value) bits = 0x7ff8000000000000; /* NaN: one form of many */
   return bext_impl_sized(at, BEXT_IMPL_FLOAT, UINT64_MAX, bits);
 }
 
@@ -900,7 +950,6 @@ BEXT_IMPL_ONCE uint8_t *bext_impl_other(uint8_t *at, uint32_t type, const void *
 BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void *place) {
   const bext_attribute *attribute = (const bext_attribute *)place;
   uint64_t number;
-  uint32_t word;
   switch (type) {
   case BEXT_IMPL_STR:
   case BEXT_IMPL_CUT_STR:
@@ -908,13 +957,11 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
   case BEXT_IMPL_MESSAGE:
     return bext_impl_text(at, place, type);
   case BEXT_IMPL_BOOL:
-    word = 0xc2u | *(const uint8_t *)place;
-    return bext_impl_byte(at, word);
+    return bext_impl_byte(at, 0xc2u | *(const uint8_t *)place);
   case BEXT_IMPL_BYTE:
-    word = *(const uint32_t *)place;
-    return word == 0 ? at : bext_impl_byte(at, word);
+    return bext_impl_byte(at, *(const uint32_t *)place);
   case BEXT_IMPL_F64:
-    return bext_impl_f64(at, (const double *)place);
+    return bext_impl_f64(at, place);
   case BEXT_IMPL_HANDLE:
   case BEXT_IMPL_LINK:
     return bext_impl_other(at, type, place);
@@ -925,9 +972,7 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
     type = type < BEXT_IMPL_ATTRIBUTES ? type - BEXT_IMPL_ARRAY : type + (BEXT_IMPL_ATTRIBUTE - BEXT_IMPL_ATTRIBUTES);
     return bext_impl_list(at, type, (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place), BEXT_IMPL_COUNT_OF(place));
   case BEXT_IMPL_FLAGS:
-    word = *(const uint32_t *)place;
-    if (word == 0) return at;
-    number = word ^ BEXT_PARENT_FLAGS_DEFAULT;
+    number = *(const uint64_t *)place ^ BEXT_PARENT_FLAGS_DEFAULT;
     break;
   case BEXT_IMPL_I64:
     number = *(const uint64_t *)place;
@@ -938,8 +983,8 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
     break;
   case BEXT_IMPL_TIME:
     number = *(const uint64_t *)place;
-    if ((int64_t)number <= 0) {
-      if (number != 0) bext_impl_drop();
+    if (number > BEXT_MAX_TIME_UNIX_NANOS) {
+      bext_impl_drop();
       return at;
     }
   }
@@ -953,8 +998,8 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
 #define BEXT_IMPL_IDS(handle) (handle)->trace_id_hi, (handle)->trace_id_lo, (handle)->span_id
 
 BEXT_IMPL void bext_impl_init(bext_span_builder *builder, const char *name, uint32_t length, uint32_t kind) {
-  uint64_t *word = (uint64_t *)builder;
-  while (word != (uint64_t *)(builder + 1)) *word++ = 0;
+  bext_impl_word *word = (bext_impl_word *)builder;
+  while (word != (bext_impl_word *)(builder + 1)) *word++ = 0;
   builder->kind = kind;
   builder->name_length = length;
   builder->name.address = name;
