@@ -708,9 +708,12 @@ BEXT_IMPL static uint8_t *bext_impl_bytes(uint8_t *at, const uint8_t *from, uint
 BEXT_IMPL_ONCE uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t number, uint64_t width) {
   if (at >= BEXT_IMPL_END) return BEXT_IMPL_END;
   *at++ = (uint8_t)first;
-  if (width == 0) return at;
-  *(bext_impl_word *)at = __builtin_bswap64(number << (64 - width)); /* what it is too long lies behind END at most */
-  at += width / 8;
+  if (width == 64) {
+    *(bext_impl_word *)at = __builtin_bswap64(number);
+    at += 8;
+  } else { /* byte by byte: right behind a header may lie what it leads */
+    for (; width != 0; *at++ = (uint8_t)(number >> width)) width -= 8;
+  }
   return at < BEXT_IMPL_END ? at : BEXT_IMPL_END;
 }
 
