@@ -218,7 +218,8 @@ public:
     event_at(time_unix_nanos, name, attributes, N);
   }
   void event_at(uint64_t time_unix_nanos, const Text &name, const Attribute *attributes, size_t count) const noexcept {
-    bext_event_with_n(&handle_, name.c_text(), name.c_length(), detail::c_attributes(attributes), count, time_unix_nanos);
+    bext_event_with_n(&handle_, name.c_text(), name.c_length(), detail::c_attributes(attributes), count,
+                      time_unix_nanos);
   }
 
   /// Set the status of the open span. The host keeps the message of an error only.
@@ -331,7 +332,9 @@ public:
 
 private:
   friend RemoteParent parse_traceparent(const Text &text) noexcept;
-  explicit RemoteParent(const Text &text) noexcept { bext_traceparent_parse_n(text.c_text(), text.c_length(), &parent_); }
+  explicit RemoteParent(const Text &text) noexcept {
+    bext_traceparent_parse_n(text.c_text(), text.c_length(), &parent_);
+  }
 
   bext_traceparent parent_;
 };
@@ -382,8 +385,8 @@ Span start_under_current(const Text &name, SpanKind kind, const Attribute (&attr
 
 /* --- Spans, piece by piece -------------------------------------------------------------------------------------- */
 
-/// A link to another span; in braces, `{other}` or `{other, {{"retries", 2}}}`. Like a parent it is borrowed, so it needs
-/// a handle that has a name.
+/// A link to another span; in braces, `{other}` or `{other, {{"retries", 2}}}`. It borrows the handle, which has to have a
+/// name of its own.
 class Link {
 public:
   Link(const Handle &other) noexcept : Link(other, nullptr, 0) {}
@@ -408,8 +411,8 @@ static_assert(sizeof(Link) == sizeof(bext_link), "an array of the one is an arra
 ///
 ///     auto span = bext::SpanBuilder("consume", kind).parent(producer).attributes({{"retries", 2}}).start();
 ///
-/// Of two calls for the same thing the last one counts. What does not fit is dropped alone, and the span still starts; a
-/// long name is cut.
+/// Of two calls for the same thing the last one counts. What does not fit is dropped alone, and the span still starts;
+/// a long name is cut.
 class [[nodiscard]] SpanBuilder {
 public:
   explicit SpanBuilder(const Text &name, SpanKind kind = SpanKind::internal) noexcept {
