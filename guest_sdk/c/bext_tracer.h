@@ -708,11 +708,11 @@ BEXT_IMPL static uint8_t *bext_impl_bytes(uint8_t *at, const uint8_t *from, uint
 BEXT_IMPL_ONCE uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t number, uint64_t width) {
   if (at >= BEXT_IMPL_END) return BEXT_IMPL_END;
   *at++ = (uint8_t)first;
-  if (width == 64) {
+  if (width == 64) { /* never that of a header, behind which stands already what it leads */
     *(bext_impl_word *)at = __builtin_bswap64(number);
     at += 8;
-  } else { /* byte by byte: right behind a header may lie what it leads */
-    for (; width != 0; *at++ = (uint8_t)(number >> width)) width -= 8;
+  } else {
+    for (; width != 0; width -= 8) *at++ = (uint8_t)(number >> (width - 8));
   }
   return at < BEXT_IMPL_END ? at : BEXT_IMPL_END;
 }
@@ -799,7 +799,8 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
   if (length == 0 && type & 2) return at;
   while (length != 0 && to < end) {
 #ifndef __OPTIMIZE_SIZE__
-    if (length >= 8 && (*(const bext_impl_word *)text & 0x8080808080808080) == 0) { /* ASCII, as most texts are */
+    /* ASCII, as most texts are. */
+    if (length >= 8 && end - to >= 8 && (*(const bext_impl_word *)text & 0x8080808080808080) == 0) {
       *(bext_impl_word *)to = *(const bext_impl_word *)text;
       to += 8;
       text += 8;
