@@ -145,20 +145,20 @@ typedef struct bext_traceparent {
 typedef struct bext_span_builder {
   bext_impl_payload name;
   uint32_t name_length;
-  uint32_t reserved;
+  uint32_t reserved_1;
   uint64_t kind;
   bext_impl_payload parent;
   uint64_t parent_is_remote; /* 0, or the byte for true */
   uint64_t flipped_flags;    /* in which the default, BEXT_PARENT_FLAGS_DEFAULT, is 0 */
   bext_impl_payload trace_state;
   uint32_t trace_state_length;
-  uint32_t reserved_too;
+  uint32_t reserved_2;
   bext_impl_payload attributes;
   uint32_t attribute_count;
-  uint32_t reserved_as_well;
+  uint32_t reserved_3;
   bext_impl_payload links;
   uint32_t link_count;
-  uint32_t reserved_last;
+  uint32_t reserved_4;
   uint64_t start_time;
   uint64_t event_time;  /* of an event, never of a span */
   uint64_t status_code; /* of a status, never of a span */
@@ -264,7 +264,7 @@ BEXT_INLINE void bext_span_remote_parent(bext_span_builder *builder, const bext_
 BEXT_INLINE void bext_span_remote_parent_n(bext_span_builder *builder, const bext_traceparent *parent,
                                            const char *trace_state, size_t trace_state_length);
 
-/* Set the attributes; of two with the same key the host takes the last value. Each that does not fit is dropped alone. */
+/* Set the attributes; of two with the same key the host takes the last one. One that does not fit is dropped alone. */
 BEXT_INLINE void bext_span_attributes(bext_span_builder *builder, const bext_attribute *attributes, size_t count);
 
 /* Set the links. Each that does not fit is dropped alone; one to an INVALID handle is skipped, and not counted. */
@@ -355,12 +355,12 @@ enum bext_impl_type {
   BEXT_IMPL_I64,
   BEXT_IMPL_F64,
   BEXT_IMPL_ARRAY,
-  BEXT_IMPL_ATTRIBUTES = 8,
-  BEXT_IMPL_LINKS,
-  BEXT_IMPL_ATTRIBUTE,
+  BEXT_IMPL_ATTRIBUTE = 8,
   BEXT_IMPL_LINK,
   BEXT_IMPL_ID,
   BEXT_IMPL_HANDLE,
+  BEXT_IMPL_ATTRIBUTES = BEXT_IMPL_ATTRIBUTE + BEXT_IMPL_ARRAY,
+  BEXT_IMPL_LINKS = BEXT_IMPL_LINK + BEXT_IMPL_ARRAY,
   BEXT_IMPL_TIME,
   BEXT_IMPL_BYTE,
   BEXT_IMPL_FLAGS,
@@ -632,6 +632,9 @@ extern "C" {
 #endif
 typedef char bext_impl_handle_fits[sizeof(bext_handle) == BEXT_HANDLE_SIZE ? 1 : -1];
 
+/* A traceparent is read and written as five numbers, one behind the other. */
+typedef char bext_impl_traceparent_fits[sizeof(bext_traceparent) == 5 * sizeof(uint64_t) ? 1 : -1];
+
 /* What is small comes first: an address of few digits takes fewer bytes in the code. */
 enum { BEXT_IMPL_BEHIND_END = 64 };
 static struct {
@@ -641,7 +644,7 @@ static struct {
   bext_attribute attribute;   /* what bext_impl_set is setting */
   bext_span_builder simple;   /* a span that is started the short way, all else of it zero */
   bext_span_builder added;    /* the event or status that is being added */
-  bext_traceparent formatted;
+  bext_traceparent formatted; /* what bext_traceparent_format is writing */
   uint8_t scratch[BEXT_TRACER_SCRATCH_SIZE + BEXT_IMPL_BEHIND_END]; /* where a payload is made */
 } bext_impl;
 
@@ -658,7 +661,10 @@ BEXT_IMPL static void bext_impl_drop(void) { bext_impl.dropped += bext_impl.drop
 
 uint32_t bext_dropped(void) { return bext_impl.dropped; }
 
-BEXT_IMPL static bext_boolean bext_impl_is_invalid(const bext_handle *handle) { return bext_handle_is_invalid(handle); }
+/* As bext_handle_is_invalid, in fewer bytes. */
+BEXT_IMPL static uint32_t bext_impl_is_invalid(const bext_handle *handle) {
+  return ((handle->trace_id_hi | handle->trace_id_lo) == 0) | (handle->span_id == 0);
+}
 
 /* Eight bytes, of whatever type they are. */
 typedef uint64_t bext_impl_word __attribute__((aligned(1), may_alias));
@@ -720,7 +726,14 @@ BEXT_IMPL_ONCE uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t n
 #endif
 
 /* What begins with a number, as the place of its row in the table below. */
-enum { BEXT_IMPL_UINT = 0, BEXT_IMPL_NEGATIVE = 4, BEXT_IMPL_TEXT = 8, BEXT_IMPL_LIST = 12, BEXT_IMPL_MAP = 16, BEXT_IMPL_FLOAT = 20 };
+enum bext_impl_form {
+  BEXT_IMPL_UINT = 0,
+  BEXT_IMPL_NEGATIVE = 4,
+  BEXT_IMPL_TEXT = 8,
+  BEXT_IMPL_LIST = 12,
+  BEXT_IMPL_MAP = 16,
+  BEXT_IMPL_FLOAT = 20
+};
 
 /* The first byte for 0, the largest number that is in the first byte, the byte before a wider one, and its bits. */
 static const uint8_t bext_impl_forms[] = {
@@ -755,9 +768,11 @@ BEXT_IMPL static uint8_t *bext_impl_sized(uint8_t *at, uint32_t form, uint64_t s
 enum { BEXT_IMPL_WIDEST = 5 };
 
 BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, uint32_t form, uint32_t number, uint8_t *end) {
-  if (end >= BEXT_IMPL_END) return BEXT_IMPL_END;
-  return bext_impl_bytes(bext_impl_sized(at, form, number, number), at + BEXT_IMPL_WIDEST,
-                         (uint32_t)(end - at) - BEXT_IMPL_WIDEST);
+  if (end < BEXT_IMPL_END) {
+    const uint32_t length = (uint32_t)(end - at) - BEXT_IMPL_WIDEST;
+    end = bext_impl_bytes(bext_impl_sized(at, form, number, number), at + BEXT_IMPL_WIDEST, length);
+  }
+  return end;
 }
 
 /* --- Text ------------------------------------------------------------------------------------------------------- */
@@ -769,7 +784,7 @@ BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, uint32_t form, uint32_t n
 BEXT_IMPL static uint32_t bext_impl_length(const uint8_t *text, uint32_t length) {
   if (text == NULL) return 0;
   if (length != BEXT_IMPL_NUL) return length;
-  for (length = 0; text[length] != '\0'; length++) continue;
+  for (length = 0; *text++ != '\0'; length++) continue;
   return length;
 }
 
@@ -830,15 +845,15 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
  * The fields of a struct in the ABI's order: a name as msgpack, a type, and where the value is in bext_span_builder or
  * bext_link. Where nothing is written for the value, the field is left out.
  */
-#define BEXT_IMPL_FIELD_HANDLE "\x0d"
+#define BEXT_IMPL_FIELD_HANDLE "\x0b"
 #define BEXT_IMPL_FIELD_TIME "\x0e"
 #define BEXT_IMPL_FIELD_BYTE "\x0f"
 #define BEXT_IMPL_FIELD_FLAGS "\x10"
 #define BEXT_IMPL_FIELD_CUT_STR "\x11"
 #define BEXT_IMPL_FIELD_OPTIONAL_STR "\x12"
 #define BEXT_IMPL_FIELD_MESSAGE "\x13"
-#define BEXT_IMPL_FIELD_ATTRIBUTES "\x08"
-#define BEXT_IMPL_FIELD_LINKS "\x09"
+#define BEXT_IMPL_FIELD_ATTRIBUTES "\x0c"
+#define BEXT_IMPL_FIELD_LINKS "\x0d"
 
 /* A span, or an event: what the one has, the other has not set. */
 static const char bext_impl_span_fields[] =
@@ -859,22 +874,22 @@ static const char bext_impl_status_fields[] =
 
 static const char bext_impl_link_fields[] =
     "\xa6handle" BEXT_IMPL_FIELD_HANDLE "\x00"
-    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x08";
+    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x0c";
 
 /* The tables above say where a value is. */
 #define BEXT_IMPL_AT(type, member, offset) \
   typedef char bext_impl_at_##type##_##member[offsetof(type, member) == (offset) ? 1 : -1]
-BEXT_IMPL_AT(bext_span_builder, kind, 0x10);
 BEXT_IMPL_AT(bext_span_builder, name, 0x00);
+BEXT_IMPL_AT(bext_span_builder, kind, 0x10);
 BEXT_IMPL_AT(bext_span_builder, parent, 0x18);
 BEXT_IMPL_AT(bext_span_builder, parent_is_remote, 0x20);
-BEXT_IMPL_AT(bext_span_builder, trace_state, 0x30);
 BEXT_IMPL_AT(bext_span_builder, flipped_flags, 0x28);
+BEXT_IMPL_AT(bext_span_builder, trace_state, 0x30);
 BEXT_IMPL_AT(bext_span_builder, attributes, 0x40);
-BEXT_IMPL_AT(bext_span_builder, status_code, 0x70);
 BEXT_IMPL_AT(bext_span_builder, links, 0x50);
 BEXT_IMPL_AT(bext_span_builder, start_time, 0x60);
 BEXT_IMPL_AT(bext_span_builder, event_time, 0x68);
+BEXT_IMPL_AT(bext_span_builder, status_code, 0x70);
 BEXT_IMPL_AT(bext_value, payload, 0x00);
 BEXT_IMPL_AT(bext_link, other, 0x00);
 BEXT_IMPL_AT(bext_link, attributes, 0x08);
@@ -888,9 +903,8 @@ static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void *place);
 enum { BEXT_IMPL_OF_PARENT = (17 + 2) + (13 + 2) + (12 + 2) };
 
 BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, const void *values) {
-  uint8_t *header = at;
+  uint8_t *header = at++;
   uint32_t first = 0x80;
-  at = bext_impl_byte(at, 0);
   while (*fields != '\0') {
     const uint32_t size = 1 + (*fields & 31);
     const char *name = fields;
@@ -920,7 +934,7 @@ BEXT_IMPL static uint8_t *bext_impl_list(uint8_t *at, uint32_t type, const uint8
   for (; count != 0; count--) {
     const uint32_t dropped = bext_impl.dropped;
     uint8_t *end = bext_impl_item(to, type, items);
-    items += "\x10\x01\x08\x08\0\0\0\0\0\0\x20\x18\x08"[type];
+    items += "\x10\x01\x08\x08\0\0\0\0\x20\x18\x08"[type];
     if (is_dropped_alone && end > BEXT_IMPL_LIST_END) {
       bext_impl.dropped = dropped; /* a link counts once, whatever was to be in it */
       bext_impl_drop();
@@ -961,7 +975,7 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
   case BEXT_IMPL_MESSAGE:
     return bext_impl_text(at, place, type);
   case BEXT_IMPL_BOOL:
-    return bext_impl_byte(at, 0xc2u | *(const uint8_t *)place);
+    return bext_impl_byte(at, 0xc2u | (*(const uint8_t *)place != 0));
   case BEXT_IMPL_BYTE:
     return bext_impl_byte(at, *(const uint32_t *)place);
   case BEXT_IMPL_F64:
@@ -973,8 +987,8 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
     at = bext_impl_text(at, &attribute->key.payload, BEXT_IMPL_STR);
     return bext_impl_item(at, attribute->value.type, &attribute->value.payload);
   default: /* attributes, links, or an array */
-    type = type < BEXT_IMPL_ATTRIBUTES ? type - BEXT_IMPL_ARRAY : type + (BEXT_IMPL_ATTRIBUTE - BEXT_IMPL_ATTRIBUTES);
-    return bext_impl_list(at, type, (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place), BEXT_IMPL_COUNT_OF(place));
+    return bext_impl_list(at, type - BEXT_IMPL_ARRAY, (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place),
+                          BEXT_IMPL_COUNT_OF(place));
   case BEXT_IMPL_FLAGS:
     number = *(const uint64_t *)place ^ BEXT_PARENT_FLAGS_DEFAULT;
     break;
@@ -1013,7 +1027,7 @@ BEXT_IMPL void bext_impl_start(bext_handle *out, const bext_span_builder *builde
   const bext_handle *parent = (const bext_handle *)builder->parent.address;
   uint8_t *end;
   if (parent != NULL && !builder->parent_is_remote && bext_impl_is_invalid(parent)) {
-    *out = BEXT_HANDLE_INVALID;
+    out->trace_id_hi = out->trace_id_lo = out->span_id = 0;
     return;
   }
   end = bext_impl_struct(bext_impl.scratch, bext_impl_span_fields, builder);
@@ -1110,10 +1124,9 @@ BEXT_IMPL static uint32_t bext_impl_traceparent(char *text, uint64_t *number, be
 
 BEXT_IMPL bext_boolean bext_traceparent_format(const bext_handle *span, bext_boolean sampled,
                                                char out[BEXT_TRACEPARENT_SIZE]) {
-  bext_traceparent *numbers = &bext_impl.formatted;
+  bext_traceparent *numbers = &bext_impl.formatted; /* its version is 0 for good */
   *out = '\0';
   if (bext_impl_is_invalid(span)) return 0;
-  numbers->version = 0;
   numbers->span = *span;
   numbers->flags = (uint64_t)(sampled ? BEXT_TRACE_FLAG_SAMPLED : 0) << 56;
   bext_impl_traceparent(out, &numbers->version, 1);

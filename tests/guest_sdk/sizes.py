@@ -30,8 +30,9 @@ SDK: Final = ROOT / "guest_sdk"
 
 CLANG: Final = "clang-14"
 LINKER: Final = "wasm-ld-14"
+TARGET: Final = ("-target", "wasm32-freestanding")
+LINK: Final = ("--no-entry", "-zstack-size=32768", "--strip-all", "--compress-relocations")
 OPTIMIZER: Final = "wasm-opt"
-WITH_OPTIMIZER: Final = ", wasm-opt -Oz"
 STRIPPED: Final = ("--strip-debug", "--strip-producers", "--strip-target-features")
 FREESTANDING_CPP: Final = ("-std=c++17", "-fno-exceptions", "-fno-rtti")
 CLANGS_CPP: Final = (*FREESTANDING_CPP, "-mbulk-memory")
@@ -53,10 +54,15 @@ class Build(NamedTuple):
     @property
     def own(self) -> int:
         """How many of these are the guest's own texts and calls."""
-        twice = self._size("everything", doubled) - self._size("empty", doubled)
+        twice = self._size("everything", edit=doubled) - self._size("empty", edit=doubled)
         return twice - self.added
 
-    def _size(self, name: str, edit: Callable[[str], str] = str) -> int:
+    @property
+    def optimized(self) -> int:
+        """What is left of `added` where both modules go through binaryen; BuildError where that is not there."""
+        return self._size("everything", finish=_optimize) - self._size("empty", finish=_optimize)
+
+    def _size(self, name: str, *, edit: Callable[[str], str] = str, finish: Callable[[Path], object] = Path) -> int:
         """The bytes of a guest's module, built from its edited source in a folder of its own."""
         with tempfile.TemporaryDirectory() as folder:
             source = GUESTS / (name + SUFFIXES[self.language])
@@ -64,6 +70,7 @@ class Build(NamedTuple):
             copy.write_text(edit(source.read_text(encoding="utf-8")), encoding="utf-8")
             output = copy.with_suffix(".wasm")
             self.compile(copy, output)
+            finish(output)
             return output.stat().st_size
 
 
@@ -80,9 +87,21 @@ def _run(*command: str | Path) -> None:
         raise BuildError(done.stderr)
 
 
+def _optimize(module: Path) -> None:
+    """The last two options hold for every module that a linker laid out in memory as these are."""
+    if shutil.which(OPTIMIZER) is None:
+        raise BuildError(f"needs Debian 12's {OPTIMIZER}: apt-get install binaryen")
+    _run(OPTIMIZER, "-Oz", "--all-features", *STRIPPED, "--low-memory-unused", "--zero-filled-memory", "-o", module, module)
+
+
 def _zig(command: str, language: str, *options: str) -> Callable[[Path, Path], None]:
+    """In two steps: when it links, zig does not pass the last option on."""
+
     def compile_(source: Path, output: Path) -> None:
-        _run(sys.executable, "-m", "ziglang", command, *c.TARGET, "-Oz", "-s", *options, f"-I{SDK / language}", "-o", output, source)
+        compiled = output.with_suffix(".o")
+        zig_ = (sys.executable, "-m", "ziglang")
+        _run(*zig_, command, *TARGET, "-Oz", *options, f"-I{SDK / language}", "-c", "-o", compiled, source)
+        _run(*zig_, "wasm-ld", *LINK, "-o", output, compiled)
 
     return compile_
 
@@ -93,7 +112,7 @@ def _clang(command: str, language: str, *options: str) -> Callable[[Path, Path],
     def compile_(source: Path, output: Path) -> None:
         compiled = output.with_suffix(".o")
         _run(command, "--target=wasm32", "-Oz", *options, f"-I{SDK / language}", "-c", "-o", compiled, source)
-        _run(LINKER, "--no-entry", "-zstack-size=32768", "--strip-all", "--compress-relocations", "-o", output, compiled)
+        _run(LINKER, *LINK, "-o", output, compiled)
 
     return compile_
 
@@ -101,25 +120,6 @@ def _clang(command: str, language: str, *options: str) -> Callable[[Path, Path],
 def _check_clang() -> None:
     if any(shutil.which(tool) is None for tool in (CLANG, LINKER)):
         raise BuildError(f"needs Debian 12's {CLANG} and {LINKER}: apt-get install clang-14 lld-14")
-
-
-def _optimized(compile_: Callable[[Path, Path], object]) -> Callable[[Path, Path], None]:
-    """A compiler, and then what binaryen makes of its module. Both options hold for whatever a linker laid out as these do."""
-
-    def optimize(source: Path, output: Path) -> None:
-        compile_(source, output)
-        _run(OPTIMIZER, "-Oz", "--all-features", *STRIPPED, "--low-memory-unused", "--zero-filled-memory", "-o", output, output)
-
-    return optimize
-
-
-def _check_optimizer(check: Callable[[], None]) -> Callable[[], None]:
-    def check_both() -> None:
-        check()
-        if shutil.which(OPTIMIZER) is None:
-            raise BuildError(f"needs Debian 12's {OPTIMIZER}: apt-get install binaryen")
-
-    return check_both
 
 
 def _as_a_fixture(compiler: Callable[[Path], bytes]) -> Callable[[Path, Path], object]:
@@ -140,24 +140,13 @@ def _assemblyscript(source: Path, output: Path) -> None:
 
 SUFFIXES: Final = {"C": ".c", "C++": ".cpp", "Rust": ".rs", "Go": ".go", "Zig": ".zig", "AssemblyScript": ".ts"}
 
-_PLAIN: Final = (
-    Build("C", "zig cc -Oz", c.check, _zig("cc", "c")),
+BUILDS: Final = (
+    Build("C", "zig cc -Oz, wasm-ld --compress-relocations", c.check, _zig("cc", "c")),
     Build("C", "clang-14 -Oz, wasm-ld --compress-relocations", _check_clang, _clang(CLANG, "c")),
-    Build("C++", "zig c++ -Oz", cpp.check, _zig("c++", "cpp", *FREESTANDING_CPP, "-nostdinc++")),
+    Build("C++", "zig c++ -Oz, wasm-ld --compress-relocations", cpp.check, _zig("c++", "cpp", *FREESTANDING_CPP, "-nostdinc++")),
     Build("C++", "clang++-14 -Oz, wasm-ld --compress-relocations", _check_clang, _clang("clang++-14", "cpp", *CLANGS_CPP)),
     Build("Rust", "rustc 1.63, opt-level z, LTO, --compress-relocations", rust.check, _as_a_fixture(rust.compile_fixture)),
     Build("Zig", "ReleaseSmall", zig.check, _as_a_fixture(zig.compile_fixture)),
-)
-
-BUILDS: Final = (
-    *(
-        build
-        for plain in _PLAIN
-        for build in (
-            plain,
-            Build(plain.language, plain.command + WITH_OPTIMIZER, _check_optimizer(plain.check), _optimized(plain.compile)),
-        )
-    ),
     Build("AssemblyScript", "asc -Oz, runtime stub", assemblyscript.check, _assemblyscript),
     Build("Go", "go build -ldflags='-s -w'", go.check, _go),
 )
