@@ -874,7 +874,7 @@ static const char bext_impl_status_fields[] =
 
 static const char bext_impl_link_fields[] =
     "\xa6handle" BEXT_IMPL_FIELD_HANDLE "\x00"
-    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x0c";
+    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x08";
 
 /* The tables above say where a value is. */
 #define BEXT_IMPL_AT(type, member, offset) \
