@@ -642,8 +642,7 @@ static struct {
   uint32_t used;              /* bytes of the arena */
   uint32_t lent;              /* blocks of the arena */
   bext_attribute attribute;   /* what bext_impl_set is setting */
-  bext_span_builder simple;   /* a span that is started the short way, all else of it zero */
-  bext_span_builder added;    /* the event or status that is being added */
+  bext_span_builder simple;   /* a span that is started the short way, or the event or status that is being added */
   bext_traceparent formatted; /* what bext_traceparent_format is writing */
   uint8_t scratch[BEXT_TRACER_SCRATCH_SIZE + BEXT_IMPL_BEHIND_END]; /* where a payload is made */
 } bext_impl;
@@ -1042,48 +1041,51 @@ BEXT_IMPL void bext_impl_start_now(bext_handle *out, const char *name, uint32_t 
   bext_impl_start(out, &bext_impl.simple);
 }
 
-BEXT_IMPL void bext_impl_set(const bext_handle *span, const char *key, uint32_t key_length, uint32_t type,
-                             uint32_t count, uint64_t bits) {
+/* A host function that adds to a span. */
+typedef void bext_impl_adding(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id, const uint8_t *payload,
+                              uint32_t length);
+
+/* Add what is in bext_impl.simple or, where there are no fields, in bext_impl.attribute. */
+BEXT_IMPL static void bext_impl_add(const bext_handle *span, const char *fields, bext_impl_adding *call) {
   uint8_t *end;
   if (bext_impl_is_invalid(span)) return;
+  end = fields != NULL ? bext_impl_struct(bext_impl.scratch, fields, &bext_impl.simple)
+                       : bext_impl_item(bext_impl_byte(bext_impl.scratch, 0x92), BEXT_IMPL_ATTRIBUTE,
+                                        &bext_impl.attribute);
+  if (end >= BEXT_IMPL_END) {
+    bext_impl_drop();
+  } else {
+    call(BEXT_IMPL_IDS(span), bext_impl.scratch, BEXT_IMPL_WRITTEN(end));
+  }
+}
+
+BEXT_IMPL void bext_impl_set(const bext_handle *span, const char *key, uint32_t key_length, uint32_t type,
+                             uint32_t count, uint64_t bits) {
   bext_impl.attribute.key.count = key_length;
   bext_impl.attribute.key.payload.address = key;
   bext_impl.attribute.value.type = type;
   bext_impl.attribute.value.count = count;
   bext_impl.attribute.value.payload.bits = bits;
-  end = bext_impl_item(bext_impl_byte(bext_impl.scratch, 0x92), BEXT_IMPL_ATTRIBUTE, &bext_impl.attribute);
-  if (end >= BEXT_IMPL_END) {
-    bext_impl_drop();
-  } else {
-    bext_abi_set_attribute(BEXT_IMPL_IDS(span), bext_impl.scratch, BEXT_IMPL_WRITTEN(end));
-  }
+  bext_impl_add(span, NULL, bext_abi_set_attribute);
 }
 
 BEXT_IMPL void bext_impl_set_status(const bext_handle *span, uint32_t code, const char *message, uint32_t length) {
-  uint8_t *end;
-  if (bext_impl_is_invalid(span)) return;
   if (code > BEXT_STATUS_ERROR) {
-    bext_impl_drop();
+    if (!bext_impl_is_invalid(span)) bext_impl_drop();
     return;
   }
-  bext_impl.added.status_code = BEXT_IMPL_IS_SET | code;
-  bext_impl.added.name_length = length;
-  bext_impl.added.name.address = message;
-  end = bext_impl_struct(bext_impl.scratch, bext_impl_status_fields, &bext_impl.added);
-  bext_abi_set_status(BEXT_IMPL_IDS(span), bext_impl.scratch, BEXT_IMPL_WRITTEN(end));
+  bext_impl_init(&bext_impl.simple, message, length, 0);
+  bext_impl.simple.status_code = BEXT_IMPL_IS_SET | code;
+  bext_impl_add(span, bext_impl_status_fields, bext_abi_set_status);
 }
 
 BEXT_IMPL void bext_impl_event(const bext_handle *span, const char *name, uint32_t length,
                                const bext_attribute *attributes, uint32_t count, uint64_t time) {
-  uint8_t *end;
-  if (bext_impl_is_invalid(span)) return;
-  bext_impl.added.name_length = length;
-  bext_impl.added.name.address = name;
-  bext_impl.added.attribute_count = count;
-  bext_impl.added.attributes.address = attributes;
-  bext_impl.added.event_time = time;
-  end = bext_impl_struct(bext_impl.scratch, bext_impl_span_fields, &bext_impl.added);
-  bext_abi_add_event(BEXT_IMPL_IDS(span), bext_impl.scratch, BEXT_IMPL_WRITTEN(end));
+  bext_impl_init(&bext_impl.simple, name, length, 0);
+  bext_impl.simple.attribute_count = count;
+  bext_impl.simple.attributes.address = attributes;
+  bext_impl.simple.event_time = time;
+  bext_impl_add(span, bext_impl_span_fields, bext_abi_add_event);
 }
 
 BEXT_IMPL void bext_impl_end(const bext_handle *span, uint64_t end_time_unix_nanos) {
