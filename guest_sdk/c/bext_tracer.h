@@ -988,24 +988,16 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
   default: /* attributes, links, or an array */
     return bext_impl_list(at, type - BEXT_IMPL_ARRAY, (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place),
                           BEXT_IMPL_COUNT_OF(place));
-  case BEXT_IMPL_FLAGS:
-    number = *(const uint64_t *)place ^ BEXT_PARENT_FLAGS_DEFAULT;
-    break;
   case BEXT_IMPL_I64:
-    number = *(const uint64_t *)place;
-    if ((int64_t)number < 0) return bext_impl_sized(at, BEXT_IMPL_NEGATIVE, ~number << 1, number);
-    break;
   case BEXT_IMPL_ID:
-    number = *(const uint64_t *)place;
-    break;
   case BEXT_IMPL_TIME:
-    number = *(const uint64_t *)place;
-    if (number > BEXT_MAX_TIME_UNIX_NANOS) {
-      bext_impl_drop();
-      return at;
-    }
+  case BEXT_IMPL_FLAGS:
+    number = *(const uint64_t *)place ^ (type == BEXT_IMPL_FLAGS ? BEXT_PARENT_FLAGS_DEFAULT : 0);
   }
-  return bext_impl_sized(at, BEXT_IMPL_UINT, number, number);
+  if (type == BEXT_IMPL_ID || number <= INT64_MAX) return bext_impl_sized(at, BEXT_IMPL_UINT, number, number);
+  if (type == BEXT_IMPL_I64) return bext_impl_sized(at, BEXT_IMPL_NEGATIVE, ~number << 1, number);
+  bext_impl_drop(); /* a time that is too late */
+  return at;
 }
 
 /* --- Calls ------------------------------------------------------------------------------------------------------ */
