@@ -1007,8 +1007,12 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
 #define BEXT_IMPL_IDS(handle) (handle)->trace_id_hi, (handle)->trace_id_lo, (handle)->span_id
 
 BEXT_IMPL void bext_impl_init(bext_span_builder *builder, const char *name, uint32_t length, uint32_t kind) {
+#if defined(__wasm_bulk_memory__) || defined(__wasm_bulk_memory_opt__)
+  __builtin_memset(builder, 0, sizeof *builder); /* an instruction */
+#else
   bext_impl_word *word = (bext_impl_word *)builder;
   while (word != (bext_impl_word *)(builder + 1)) *word++ = 0;
+#endif
   builder->kind = kind;
   builder->name_length = length;
   builder->name.address = name;
