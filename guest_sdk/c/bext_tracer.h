@@ -788,20 +788,13 @@ BEXT_IMPL static uint32_t bext_impl_length(const uint8_t *text, uint32_t length)
 }
 
 /*
- * How many bytes at the start of a text are one character or one ill-formed maximal subsequence (Unicode 3.9, "U+FFFD
- * Substitution of Maximal Subparts"). It is a character where they are as many as `whole`.
+ * Whether a character goes on with the second of two bytes, of which the first one starts it: not where that starts none
+ * itself, nor where both make an overlong form, a surrogate, or more than U+10FFFF.
  */
-BEXT_IMPL_ONCE uint32_t bext_impl_step(const uint8_t *text, uint32_t length, uint32_t whole) {
-  uint32_t bytes = *text;
-  uint32_t taken = 1;
-  for (; taken < whole && taken < length; taken++) {
-    bytes = bytes << 8 | text[taken];
-    if ((bytes & 0xc0) != 0x80) break;
-    /* Second bytes that would make an overlong form, a surrogate, or more than U+10FFFF. */
-    if (bytes - 0xc080 < 0x140 || bytes - 0xe080 < 0x20 || bytes - 0xeda0 < 0x20) break;
-    if (bytes - 0xf080 < 0x10 || bytes - 0xf490 < 0xb70) break;
-  }
-  return taken;
+BEXT_IMPL_ONCE bext_boolean bext_impl_goes_on(uint32_t first, uint32_t second) {
+  const uint32_t upper = first << 4 | second >> 4; /* 12 bits are enough to tell */
+  return (upper & 0xc) == 8 && upper >= 0xc28 && (upper & ~1u) != 0xe08 && (upper & ~1u) != 0xeda &&
+         upper != 0xf08 && upper < 0xf49;
 }
 
 /* A text whose address is at `place`, of one of the types that end with `_STR`. */
@@ -810,11 +803,17 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
   uint32_t length = bext_impl_length(text, BEXT_IMPL_COUNT_OF(place));
   uint8_t *to = at + BEXT_IMPL_WIDEST;
   uint8_t *end = type & 1 ? at + BEXT_IMPL_MOST_CUT : BEXT_IMPL_END;
+  /* A character: where it is, its first byte, where it is written, and how many bytes are still to come. */
+  const uint8_t *character = text;
+  uint32_t first = 0;
+  uint8_t *start = to;
+  uint32_t more = 0;
+  uint32_t taken = 0;
   if (length == 0 && type & 2) return at;
-  while (length != 0 && to < end) {
+  while (length != 0) {
 #ifndef __OPTIMIZE_SIZE__
     /* ASCII, as most texts are. */
-    if (length >= 8 && end - to >= 8 && (*(const bext_impl_word *)text & 0x8080808080808080) == 0) {
+    if (more == 0 && length >= 8 && end - to >= 8 && (*(const bext_impl_word *)text & 0x8080808080808080) == 0) {
       *(bext_impl_word *)to = *(const bext_impl_word *)text;
       to += 8;
       text += 8;
@@ -822,13 +821,23 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
       continue;
     }
 #endif
-    /* By the upper half of its first byte; 0 where no character starts so. */
-    const uint32_t whole = (uint32_t)(UINT64_C(0x4322000011111111) >> 4 * (*text >> 4)) & 7;
-    const uint32_t taken = bext_impl_step(text, length, whole);
-    const bext_boolean is_good = taken == whole;
-    to = bext_impl_bytes(to, is_good ? text : (const uint8_t *)"\xef\xbf\xbd", is_good ? taken : 3);
-    text += taken;
-    length -= taken;
+    const uint32_t byte = *text;
+    if (more != 0 && bext_impl_goes_on(first, byte)) {
+      first = 0xe1; /* behind which any byte may be the second one */
+      more--;
+      taken++;
+    } else {
+      if (to >= end) break;
+      taken = 1;
+      start = to;
+      character = text;
+      first = byte;
+      more = (uint32_t)(byte > 0x7f) + (byte > 0xdf) + (byte > 0xef);
+    }
+    text++;
+    length--;
+    /* U+FFFD until it is whole, for each maximal subpart (Unicode 3.9, "U+FFFD Substitution of Maximal Subparts"). */
+    to = bext_impl_bytes(start, more != 0 ? (const uint8_t *)"\xef\xbf\xbd" : character, more != 0 ? 3 : taken);
   }
   if (type == BEXT_IMPL_OPTIONAL_STR && to > BEXT_IMPL_LIST_END) {
     bext_impl_drop();
