@@ -13,8 +13,8 @@ from guest_sdk.driving import pack
 
 HERE = Path(__file__).resolve().parent
 BUILDS = {
-    "c++17 with UBSan": ("-x", "c++", "-std=c++17", "-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined"),
-    "c++20": ("-x", "c++", "-std=c++20", "-O2"),
+    "c++17 with UBSan": ("-x", "c++", "-std=c++17", "-fno-exceptions", "-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined"),
+    "c++20": ("-x", "c++", "-std=c++20", "-fno-exceptions", "-O2"),
 }
 
 
