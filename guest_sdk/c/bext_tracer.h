@@ -1107,9 +1107,8 @@ enum { BEXT_IMPL_TRACEPARENT = BEXT_TRACEPARENT_SIZE - 1 };
 enum { BEXT_IMPL_SECOND_HALF = 19 };
 
 /*
- * Go through the 55 places of a traceparent and its five numbers. Each number gives its upper digit away and takes the
- * digit of the text in below, so that in the end it is what the text says, where it was the same, or anything else,
- * before. The digits given away are what the text should be; write them, or tell whether they differ.
+ * Go through the 55 places of a traceparent and its five numbers, from which each digit is written, uppermost first, or
+ * into which it is read, lowest last. Tells whether something else stands there than should.
  */
 BEXT_IMPL static uint32_t bext_impl_traceparent(char *text, uint64_t *number, bext_boolean writes) {
   uint32_t differs = 0;
@@ -1119,12 +1118,16 @@ BEXT_IMPL static uint32_t bext_impl_traceparent(char *text, uint64_t *number, be
     uint32_t character = '-';
     number += edge;
     if (!edge || place == BEXT_IMPL_SECOND_HALF) {
-      character = (uint32_t)(*number >> 60);
-      character += character < 10 ? '0' : 'a' - 10;
+      uint32_t digit = (*text + ((uint8_t)*text >> 6) * 9) & 15; /* of what is no digit, anything */
+      if (writes) digit = (uint32_t)(*number >> 60);
+      *number = *number << 4 | digit;
+      character = digit + (digit < 10 ? '0' : 'a' - 10);
     }
-    if (writes) *text = (char)character;
-    differs |= character ^ (uint8_t)*text;
-    if (character != '-') *number = *number << 4 | (((uint8_t)*text & 15u) + ((uint8_t)*text >> 6) * 9u);
+    if (writes) {
+      *text = (char)character;
+    } else {
+      differs |= character ^ (uint8_t)*text;
+    }
   }
   return differs;
 }
@@ -1146,10 +1149,8 @@ BEXT_IMPL bext_boolean bext_traceparent_parse_n(const char *text, size_t length,
   length = bext_impl_length((const uint8_t *)text, bext_impl_count(length));
   valid = length >= BEXT_IMPL_TRACEPARENT;
   if (valid) {
-    /* Once for the numbers, whatever the text is, and once to see whether they are written like this. */
-    bext_impl_traceparent((char *)text, &out->version, 0);
-    out->version <<= 56;
-    out->flags <<= 56;
+    out->version = 0;
+    out->flags = 0;
     valid = bext_impl_traceparent((char *)text, &out->version, 0) == 0 && out->version != 0xff &&
             (length == BEXT_IMPL_TRACEPARENT || (out->version != 0 && text[BEXT_IMPL_TRACEPARENT] == '-')) &&
             !bext_impl_is_invalid(&out->span);
