@@ -724,38 +724,35 @@ BEXT_IMPL_ONCE uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t n
 
 #endif
 
-/* What begins with a number, as the place of its row in the table below. */
-enum bext_impl_form {
-  BEXT_IMPL_UINT = 0,
-  BEXT_IMPL_NEGATIVE = 4,
-  BEXT_IMPL_TEXT = 8,
-  BEXT_IMPL_LIST = 12,
-  BEXT_IMPL_MAP = 16,
-  BEXT_IMPL_FLOAT = 20
-};
-
-/* The first byte for 0, the largest number that is in the first byte, the byte before a wider one, and its bits. */
+/*
+ * The first byte for 0, the largest number that is in the first byte, the byte before 8 bits, which those before 16, 32
+ * and 64 bits follow, and 1 where there are no 8 bits.
+ */
 static const uint8_t bext_impl_forms[] = {
-    0x00, 127, 0xcc, 8,  /* uint */
-    0xe0, 63,  0xd0, 8,  /* negative: its size is told by its distance from -1, and a bit for the sign */
-    0xa0, 31,  0xd9, 8,  /* str */
-    0x90, 15,  0xdc, 16, /* array */
-    0x80, 15,  0xde, 16, /* map */
-    0x00, 0,   0xc8, 8,  /* float: of the size of 64 bits */
+    0x00, 127, 0xcc, 0, /* uint */
+    0xe0, 63,  0xd0, 0, /* negative: its size is told by its distance from -1, and a bit for the sign */
+    0xa0, 31,  0xd9, 0, /* str */
+    0x90, 15,  0xdb, 1, /* array: none of 8 bits */
+    0x80, 15,  0xdd, 1, /* map: the same */
+    0x00, 0,   0xc8, 0, /* float: of the size of 64 bits */
 };
+#define BEXT_IMPL_UINT (bext_impl_forms + 0)
+#define BEXT_IMPL_NEGATIVE (bext_impl_forms + 4)
+#define BEXT_IMPL_TEXT (bext_impl_forms + 8)
+#define BEXT_IMPL_LIST (bext_impl_forms + 12)
+#define BEXT_IMPL_MAP (bext_impl_forms + 16)
+#define BEXT_IMPL_FLOAT (bext_impl_forms + 20)
 
-/* The shortest form that has room for `size`. */
-BEXT_IMPL static uint8_t *bext_impl_sized(uint8_t *at, uint32_t form, uint64_t size, uint64_t number) {
-  const uint8_t *row = bext_impl_forms + form;
-  uint32_t first = row[0] | (uint32_t)number;
+/* The shortest of a form that has room for `size`. */
+BEXT_IMPL static uint8_t *bext_impl_sized(uint8_t *at, const uint8_t *form, uint64_t size, uint64_t number) {
+  uint32_t first = form[0] | (uint32_t)number;
   uint64_t width = 0;
-  if (size > row[1]) {
-    first = row[2];
-    width = row[3];
-    for (size >>= width; size != 0; width *= 2) {
-      first++;
-      size >>= width;
-    }
+  if (size > form[1]) {
+    /* The step from 8 bits to those that there have to be: twice as many with each. */
+    const uint32_t bits = 63 - (uint32_t)__builtin_clzll(size | (uint64_t)form[3] << 8); /* less one */
+    const uint32_t step = 31 - (uint32_t)__builtin_clz(bits >> 2 | 1);
+    first = form[2] + step;
+    width = UINT64_C(8) << step;
   }
   return bext_impl_number(at, first, number, width);
 }
@@ -766,7 +763,7 @@ BEXT_IMPL static uint8_t *bext_impl_sized(uint8_t *at, uint32_t form, uint64_t s
  */
 enum { BEXT_IMPL_WIDEST = 5 };
 
-BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, uint32_t form, uint32_t number, uint8_t *end) {
+BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, const uint8_t *form, uint32_t number, uint8_t *end) {
   if (end < BEXT_IMPL_END) {
     const uint32_t length = (uint32_t)(end - at) - BEXT_IMPL_WIDEST;
     end = bext_impl_bytes(bext_impl_sized(at, form, number, number), at + BEXT_IMPL_WIDEST, length);
@@ -788,8 +785,8 @@ BEXT_IMPL static uint32_t bext_impl_length(const uint8_t *text, uint32_t length)
 }
 
 /*
- * Whether a character goes on with the second of two bytes, of which the first one starts it: not where that starts none
- * itself, nor where both make an overlong form, a surrogate, or more than U+10FFFF.
+ * Whether a character goes on with the second of two bytes, of which the first one starts it: not where that starts
+ * none, nor where both make an overlong form, a surrogate, or more than U+10FFFF.
  */
 BEXT_IMPL_ONCE bext_boolean bext_impl_goes_on(uint32_t first, uint32_t second) {
   const uint32_t upper = first << 4 | second >> 4; /* 12 bits are enough to tell */
