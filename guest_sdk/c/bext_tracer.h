@@ -256,8 +256,8 @@ BEXT_INLINE void bext_span_init_n(bext_span_builder *builder, const char *name, 
 BEXT_INLINE void bext_span_parent(bext_span_builder *builder, const bext_handle *parent);
 
 /*
- * Set a parent from another process, and the W3C tracestate ("" for none). The host's policy decides what becomes of
- * it; an INVALID one is no parent.
+ * Set a parent from another process, and the W3C tracestate ("" for none; one that is longer than an eighth of the
+ * scratch buffer is dropped and counted). The host's policy decides what becomes of it; an INVALID one is no parent.
  */
 BEXT_INLINE void bext_span_remote_parent(bext_span_builder *builder, const bext_traceparent *parent,
                                          const char *trace_state);
@@ -364,7 +364,7 @@ enum bext_impl_type {
   BEXT_IMPL_TIME,
   BEXT_IMPL_BYTE,
   BEXT_IMPL_FLAGS,
-  BEXT_IMPL_CUT_STR,      /* from here on bit 0 says that it may be cut, */
+  BEXT_IMPL_CUT_STR,      /* from here on bit 0 says that a long one is cut, not dropped, */
   BEXT_IMPL_OPTIONAL_STR, /* and bit 1 that an empty one is left out */
   BEXT_IMPL_MESSAGE
 };
@@ -650,10 +650,10 @@ static struct {
 /* What lies at END or behind it is never sent: a header, or what is too much of eight bytes. */
 #define BEXT_IMPL_END (bext_impl.scratch + BEXT_TRACER_SCRATCH_SIZE)
 
-/* A tracestate, an attribute or a link ends before this, which leaves room for the time behind them. */
+/* An attribute or a link ends before this, which leaves room for the time behind them. */
 #define BEXT_IMPL_LIST_END (BEXT_IMPL_END - 64)
 
-/* The longest name or message: where it starts, kind and parent fit behind it in any case. */
+/* The longest name, message or tracestate: kind, parent and time fit behind them in any case. */
 #define BEXT_IMPL_MOST_CUT (BEXT_TRACER_SCRATCH_SIZE / 8)
 
 BEXT_IMPL static void bext_impl_drop(void) { bext_impl.dropped += bext_impl.dropped != UINT32_MAX; }
@@ -799,7 +799,7 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
   const uint8_t *text = (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place);
   uint32_t length = bext_impl_length(text, BEXT_IMPL_COUNT_OF(place));
   uint8_t *to = at + BEXT_IMPL_WIDEST;
-  uint8_t *end = type & 1 ? at + BEXT_IMPL_MOST_CUT : BEXT_IMPL_END;
+  uint8_t *end = type != BEXT_IMPL_STR ? at + BEXT_IMPL_MOST_CUT : BEXT_IMPL_END;
   /* A character: where it is, its first byte, where it is written, and how many bytes are still to come. */
   const uint8_t *character = text;
   uint32_t first = 0;
@@ -836,11 +836,10 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
     /* U+FFFD until it is whole, for each maximal subpart (Unicode 3.9, "U+FFFD Substitution of Maximal Subparts"). */
     to = bext_impl_bytes(start, more != 0 ? (const uint8_t *)"\xef\xbf\xbd" : character, more != 0 ? 3 : taken);
   }
-  if (type == BEXT_IMPL_OPTIONAL_STR && to > BEXT_IMPL_LIST_END) {
+  if (length != 0 && type != BEXT_IMPL_STR) {
     bext_impl_drop();
-    return at;
+    if (!(type & 1)) return at;
   }
-  if (length != 0 && type & 1) bext_impl_drop();
   return bext_impl_close(at, BEXT_IMPL_TEXT, (uint32_t)(to - at) - BEXT_IMPL_WIDEST, to);
 }
 
