@@ -1130,14 +1130,13 @@ BEXT_IMPL static uint32_t bext_impl_traceparent(char *text, uint64_t *number, be
 
 BEXT_IMPL bext_boolean bext_traceparent_format(const bext_handle *span, bext_boolean sampled,
                                                char out[BEXT_TRACEPARENT_SIZE]) {
-  bext_traceparent *numbers = &bext_impl.formatted; /* its version is 0 for good */
-  *out = '\0';
-  if (bext_impl_is_invalid(span)) return 0;
-  numbers->span = *span;
-  numbers->flags = (uint64_t)(sampled ? BEXT_TRACE_FLAG_SAMPLED : 0) << 56;
+  bext_traceparent *numbers = &bext_impl.formatted; /* version and flags are 0 for good */
+  const bext_boolean is_invalid = bext_impl_is_invalid(span) != 0;
+  bext_impl_bytes((uint8_t *)&numbers->span, (const uint8_t *)span, sizeof *span);
   bext_impl_traceparent(out, &numbers->version, 1);
-  out[BEXT_IMPL_TRACEPARENT] = '\0';
-  return 1;
+  out[BEXT_IMPL_TRACEPARENT - 1] = sampled ? '1' : '0';
+  out[is_invalid ? 0 : BEXT_IMPL_TRACEPARENT] = '\0';
+  return !is_invalid;
 }
 
 BEXT_IMPL bext_boolean bext_traceparent_parse_n(const char *text, size_t length, bext_traceparent *out) {
