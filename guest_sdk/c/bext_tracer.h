@@ -724,11 +724,14 @@ BEXT_IMPL_ONCE uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t n
 
 #endif
 
+/* A table is not aligned, which some compilers do to what is long. */
+#define BEXT_IMPL_TABLE static const __attribute__((aligned(1)))
+
 /*
  * The first byte for 0, the largest number that is in the first byte, the byte before 8 bits, which those before 16, 32
  * and 64 bits follow, and 1 where there are no 8 bits.
  */
-static const uint8_t bext_impl_forms[] = {
+BEXT_IMPL_TABLE uint8_t bext_impl_forms[] = {
     0x00, 127, 0xcc, 0, /* uint */
     0xe0, 63,  0xd0, 0, /* negative: its size is told by its distance from -1, and a bit for the sign */
     0xa0, 31,  0xd9, 0, /* str */
@@ -778,10 +781,11 @@ BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, const uint8_t *form, uint
 #define BEXT_IMPL_ADDRESS_AT(place) (((const bext_impl_payload *)(place))->address)
 
 BEXT_IMPL static uint32_t bext_impl_length(const uint8_t *text, uint32_t length) {
-  if (text == NULL) return 0;
+  uint32_t found = 0;
+  if (text == NULL) length = 0;
   if (length != BEXT_IMPL_NUL) return length;
-  for (length = 0; *text++ != '\0'; length++) continue;
-  return length;
+  while (text[found] != '\0') found++;
+  return found;
 }
 
 /*
@@ -860,7 +864,7 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
 #define BEXT_IMPL_FIELD_LINKS "\x0d"
 
 /* A span, or an event: what the one has, the other has not set. */
-static const char bext_impl_span_fields[] =
+BEXT_IMPL_TABLE char bext_impl_span_fields[] =
     "\xa4name" BEXT_IMPL_FIELD_CUT_STR "\x00"
     "\xa4kind" BEXT_IMPL_FIELD_BYTE "\x10"
     "\xa6parent" BEXT_IMPL_FIELD_HANDLE "\x18"
@@ -872,11 +876,11 @@ static const char bext_impl_span_fields[] =
     "\xb5start_time_unix_nanos" BEXT_IMPL_FIELD_TIME "\x60"
     "\xaftime_unix_nanos" BEXT_IMPL_FIELD_TIME "\x68";
 
-static const char bext_impl_status_fields[] =
+BEXT_IMPL_TABLE char bext_impl_status_fields[] =
     "\xa4" "code" BEXT_IMPL_FIELD_BYTE "\x70"
     "\xa7message" BEXT_IMPL_FIELD_MESSAGE "\x00";
 
-static const char bext_impl_link_fields[] =
+BEXT_IMPL_TABLE char bext_impl_link_fields[] =
     "\xa6handle" BEXT_IMPL_FIELD_HANDLE "\x00"
     "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x08";
 
