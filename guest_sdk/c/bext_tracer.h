@@ -794,8 +794,8 @@ BEXT_IMPL static uint32_t bext_impl_length(const uint8_t *text, uint32_t length)
  */
 BEXT_IMPL_ONCE bext_boolean bext_impl_goes_on(uint32_t first, uint32_t second) {
   const uint32_t upper = first << 4 | second >> 4; /* 12 bits are enough to tell */
-  return (upper & 0xc) == 8 && upper >= 0xc28 && (upper & ~1u) != 0xe08 && (upper & ~1u) != 0xeda &&
-         upper != 0xf08 && upper < 0xf49;
+  return (upper & 0xc) == 8 && upper - 0xc28 < 0xf49 - 0xc28 && (upper & ~1u) != 0xe08 && (upper & ~1u) != 0xeda &&
+         upper != 0xf08;
 }
 
 /* A text whose address is at `place`, of one of the types that end with `_STR`. */
@@ -937,12 +937,13 @@ BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, cons
 /* Attributes, links, the ids of a handle, or the items of an array. */
 BEXT_IMPL static uint8_t *bext_impl_list(uint8_t *at, uint32_t type, const uint8_t *items, uint32_t count) {
   const bext_boolean is_dropped_alone = type == BEXT_IMPL_ATTRIBUTE || type == BEXT_IMPL_LINK;
+  const uint32_t step = (uint8_t)"\x10\x01\x08\x08\0\0\0\0\x20\x18\x08"[type];
   uint8_t *to = at + BEXT_IMPL_WIDEST;
   uint32_t kept = 0;
   for (; count != 0; count--) {
     const uint32_t dropped = bext_impl.dropped;
     uint8_t *end = bext_impl_item(to, type, items);
-    items += "\x10\x01\x08\x08\0\0\0\0\x20\x18\x08"[type];
+    items += step;
     if (is_dropped_alone && end > BEXT_IMPL_LIST_END) {
       bext_impl.dropped = dropped; /* a link counts once, whatever was to be in it */
       bext_impl_drop();
