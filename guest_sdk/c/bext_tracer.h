@@ -389,7 +389,7 @@ void bext_impl_start(bext_handle *out, const bext_span_builder *builder);
 BEXT_INLINE uint32_t bext_impl_count(size_t count) { return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX; }
 
 BEXT_INLINE uint32_t bext_impl_kind(enum bext_span_kind kind) {
-  return (uint32_t)kind > BEXT_SPAN_KIND_CONSUMER ? BEXT_SPAN_KIND_INTERNAL : (uint32_t)kind;
+  return (uint32_t)kind > BEXT_SPAN_KIND_CONSUMER ? (uint32_t)BEXT_SPAN_KIND_INTERNAL : (uint32_t)kind;
 }
 
 BEXT_INLINE bext_impl_payload bext_impl_address(const void *address) {
