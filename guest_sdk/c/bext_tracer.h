@@ -389,7 +389,7 @@ void bext_impl_start(bext_handle *out, const bext_span_builder *builder);
 BEXT_INLINE uint32_t bext_impl_count(size_t count) { return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX; }
 
 BEXT_INLINE uint32_t bext_impl_kind(enum bext_span_kind kind) {
-  return (uint32_t)kind > BEXT_SPAN_KIND_CONSUMER ? BEXT_SPAN_KIND_INTERNAL : (uint32_t)kind;
+  return (uint32_t)kind > BEXT_SPAN_KIND_CONSUMER ? (uint32_t)BEXT_SPAN_KIND_INTERNAL : (uint32_t)kind;
 }
 
 BEXT_INLINE bext_impl_payload bext_impl_address(const void *address) {
@@ -874,7 +874,7 @@ static const char bext_impl_status_fields[] =
 
 static const char bext_impl_link_fields[] =
     "\xa6handle" BEXT_IMPL_FIELD_HANDLE "\x00"
-    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x0c";
+    "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x08";
 
 /* The tables above say where a value is. */
 #define BEXT_IMPL_AT(type, member, offset) \
