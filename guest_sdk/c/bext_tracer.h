@@ -986,7 +986,7 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
   case BEXT_IMPL_BOOL:
     return bext_impl_byte(at, 0xc2u | (*(const uint8_t *)place != 0));
   case BEXT_IMPL_BYTE:
-    return bext_impl_byte(at, *(const uint32_t *)place);
+    return bext_impl_byte(at, *(const uint8_t *)place); /* of a wider number, the lowest */
   case BEXT_IMPL_F64:
     return bext_impl_f64(at, place);
   case BEXT_IMPL_HANDLE:
