@@ -803,7 +803,6 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
   const uint8_t *text = (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place);
   uint32_t length = bext_impl_length(text, BEXT_IMPL_COUNT_OF(place));
   uint8_t *to = at + BEXT_IMPL_WIDEST;
-  uint8_t *end = type != BEXT_IMPL_STR ? at + BEXT_IMPL_MOST_CUT : BEXT_IMPL_END;
   /* A character: where it is, its first byte, where it is written, and how many bytes are still to come. */
   const uint8_t *character = text;
   uint32_t first = 0;
@@ -814,7 +813,8 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
   while (length != 0) {
 #ifndef __OPTIMIZE_SIZE__
     /* ASCII, as most texts are. */
-    if (more == 0 && length >= 8 && end - to >= 8 && (*(const bext_impl_word *)text & 0x8080808080808080) == 0) {
+    const uint8_t *end = type != BEXT_IMPL_STR ? at + BEXT_IMPL_MOST_CUT - 7 : BEXT_IMPL_END - 7;
+    if (more == 0 && length >= 8 && to < end && (*(const bext_impl_word *)text & 0x8080808080808080) == 0) {
       *(bext_impl_word *)to = *(const bext_impl_word *)text;
       to += 8;
       text += 8;
@@ -828,7 +828,7 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
       more--;
       taken++;
     } else {
-      if (to >= end) break;
+      if (type != BEXT_IMPL_STR && to - at >= BEXT_IMPL_MOST_CUT) break;
       taken = 1;
       start = to;
       character = text;
@@ -840,7 +840,7 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
     /* U+FFFD until it is whole, for each maximal subpart (Unicode 3.9, "U+FFFD Substitution of Maximal Subparts"). */
     to = bext_impl_bytes(start, more != 0 ? (const uint8_t *)"\xef\xbf\xbd" : character, more != 0 ? 3 : taken);
   }
-  if (length != 0 && type != BEXT_IMPL_STR) {
+  if (length != 0) {
     bext_impl_drop();
     if (!(type & 1)) return at;
   }
