@@ -256,8 +256,8 @@ BEXT_INLINE void bext_span_init_n(bext_span_builder *builder, const char *name, 
 BEXT_INLINE void bext_span_parent(bext_span_builder *builder, const bext_handle *parent);
 
 /*
- * Set a parent from another process, and the W3C tracestate ("" for none). The host's policy decides what becomes of
- * it; an INVALID one is no parent.
+ * Set a parent from another process, and the W3C tracestate ("" for none; one that is longer than an eighth of the
+ * scratch buffer is dropped and counted). The host's policy decides what becomes of it; an INVALID one is no parent.
  */
 BEXT_INLINE void bext_span_remote_parent(bext_span_builder *builder, const bext_traceparent *parent,
                                          const char *trace_state);
@@ -364,7 +364,7 @@ enum bext_impl_type {
   BEXT_IMPL_TIME,
   BEXT_IMPL_BYTE,
   BEXT_IMPL_FLAGS,
-  BEXT_IMPL_CUT_STR,      /* from here on bit 0 says that it may be cut, */
+  BEXT_IMPL_CUT_STR,      /* from here on bit 0 says that a long one is cut, not dropped, */
   BEXT_IMPL_OPTIONAL_STR, /* and bit 1 that an empty one is left out */
   BEXT_IMPL_MESSAGE
 };
@@ -389,7 +389,7 @@ void bext_impl_start(bext_handle *out, const bext_span_builder *builder);
 BEXT_INLINE uint32_t bext_impl_count(size_t count) { return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX; }
 
 BEXT_INLINE uint32_t bext_impl_kind(enum bext_span_kind kind) {
-  return (uint32_t)kind > BEXT_SPAN_KIND_CONSUMER ? BEXT_SPAN_KIND_INTERNAL : (uint32_t)kind;
+  return (uint32_t)kind > BEXT_SPAN_KIND_CONSUMER ? (uint32_t)BEXT_SPAN_KIND_INTERNAL : (uint32_t)kind;
 }
 
 BEXT_INLINE bext_impl_payload bext_impl_address(const void *address) {
@@ -642,8 +642,7 @@ static struct {
   uint32_t used;              /* bytes of the arena */
   uint32_t lent;              /* blocks of the arena */
   bext_attribute attribute;   /* what bext_impl_set is setting */
-  bext_span_builder simple;   /* a span that is started the short way, all else of it zero */
-  bext_span_builder added;    /* the event or status that is being added */
+  bext_span_builder simple;   /* a span that is started the short way, or the event or status that is being added */
   bext_traceparent formatted; /* what bext_traceparent_format is writing */
   uint8_t scratch[BEXT_TRACER_SCRATCH_SIZE + BEXT_IMPL_BEHIND_END]; /* where a payload is made */
 } bext_impl;
@@ -651,10 +650,10 @@ static struct {
 /* What lies at END or behind it is never sent: a header, or what is too much of eight bytes. */
 #define BEXT_IMPL_END (bext_impl.scratch + BEXT_TRACER_SCRATCH_SIZE)
 
-/* A tracestate, an attribute or a link ends before this, which leaves room for the time behind them. */
+/* An attribute or a link ends before this, which leaves room for the time behind them. */
 #define BEXT_IMPL_LIST_END (BEXT_IMPL_END - 64)
 
-/* The longest name or message: where it starts, kind and parent fit behind it in any case. */
+/* The longest name, message or tracestate: kind, parent and time fit behind them in any case. */
 #define BEXT_IMPL_MOST_CUT (BEXT_TRACER_SCRATCH_SIZE / 8)
 
 BEXT_IMPL static void bext_impl_drop(void) { bext_impl.dropped += bext_impl.dropped != UINT32_MAX; }
@@ -725,38 +724,38 @@ BEXT_IMPL_ONCE uint8_t *bext_impl_number(uint8_t *at, uint32_t first, uint64_t n
 
 #endif
 
-/* What begins with a number, as the place of its row in the table below. */
-enum bext_impl_form {
-  BEXT_IMPL_UINT = 0,
-  BEXT_IMPL_NEGATIVE = 4,
-  BEXT_IMPL_TEXT = 8,
-  BEXT_IMPL_LIST = 12,
-  BEXT_IMPL_MAP = 16,
-  BEXT_IMPL_FLOAT = 20
-};
+/* A table is not aligned, which some compilers do to what is long. */
+#define BEXT_IMPL_TABLE static const __attribute__((aligned(1)))
 
-/* The first byte for 0, the largest number that is in the first byte, the byte before a wider one, and its bits. */
-static const uint8_t bext_impl_forms[] = {
-    0x00, 127, 0xcc, 8,  /* uint */
-    0xe0, 63,  0xd0, 8,  /* negative: its size is told by its distance from -1, and a bit for the sign */
-    0xa0, 31,  0xd9, 8,  /* str */
-    0x90, 15,  0xdc, 16, /* array */
-    0x80, 15,  0xde, 16, /* map */
-    0x00, 0,   0xc8, 8,  /* float: of the size of 64 bits */
+/*
+ * The first byte for 0, the largest number that is in the first byte, the byte before 8 bits, which those before 16, 32
+ * and 64 bits follow, and 1 where there are no 8 bits.
+ */
+BEXT_IMPL_TABLE uint8_t bext_impl_forms[] = {
+    0x00, 127, 0xcc, 0, /* uint */
+    0xe0, 63,  0xd0, 0, /* negative: its size is told by its distance from -1, and a bit for the sign */
+    0xa0, 31,  0xd9, 0, /* str */
+    0x90, 15,  0xdb, 1, /* array: none of 8 bits */
+    0x80, 15,  0xdd, 1, /* map: the same */
+    0x00, 0,   0xc8, 0, /* float: of the size of 64 bits */
 };
+#define BEXT_IMPL_UINT (bext_impl_forms + 0)
+#define BEXT_IMPL_NEGATIVE (bext_impl_forms + 4)
+#define BEXT_IMPL_TEXT (bext_impl_forms + 8)
+#define BEXT_IMPL_LIST (bext_impl_forms + 12)
+#define BEXT_IMPL_MAP (bext_impl_forms + 16)
+#define BEXT_IMPL_FLOAT (bext_impl_forms + 20)
 
-/* The shortest form that has room for `size`. */
-BEXT_IMPL static uint8_t *bext_impl_sized(uint8_t *at, uint32_t form, uint64_t size, uint64_t number) {
-  const uint8_t *row = bext_impl_forms + form;
-  uint32_t first = row[0] | (uint32_t)number;
+/* The shortest of a form that has room for `size`. */
+BEXT_IMPL static uint8_t *bext_impl_sized(uint8_t *at, const uint8_t *form, uint64_t size, uint64_t number) {
+  uint32_t first = form[0] | (uint32_t)number;
   uint64_t width = 0;
-  if (size > row[1]) {
-    first = row[2];
-    width = row[3];
-    for (size >>= width; size != 0; width *= 2) {
-      first++;
-      size >>= width;
-    }
+  if (size > form[1]) {
+    /* The step from 8 bits to those that there have to be: twice as many with each. */
+    const uint32_t bits = 63 - (uint32_t)__builtin_clzll(size | (uint64_t)form[3] << 8); /* less one */
+    const uint32_t step = 31 - (uint32_t)__builtin_clz(bits >> 2 | 1);
+    first = form[2] + step;
+    width = UINT64_C(8) << step;
   }
   return bext_impl_number(at, first, number, width);
 }
@@ -767,7 +766,7 @@ BEXT_IMPL static uint8_t *bext_impl_sized(uint8_t *at, uint32_t form, uint64_t s
  */
 enum { BEXT_IMPL_WIDEST = 5 };
 
-BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, uint32_t form, uint32_t number, uint8_t *end) {
+BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, const uint8_t *form, uint32_t number, uint8_t *end) {
   if (end < BEXT_IMPL_END) {
     const uint32_t length = (uint32_t)(end - at) - BEXT_IMPL_WIDEST;
     end = bext_impl_bytes(bext_impl_sized(at, form, number, number), at + BEXT_IMPL_WIDEST, length);
@@ -782,27 +781,21 @@ BEXT_IMPL static uint8_t *bext_impl_close(uint8_t *at, uint32_t form, uint32_t n
 #define BEXT_IMPL_ADDRESS_AT(place) (((const bext_impl_payload *)(place))->address)
 
 BEXT_IMPL static uint32_t bext_impl_length(const uint8_t *text, uint32_t length) {
-  if (text == NULL) return 0;
+  uint32_t found = 0;
+  if (text == NULL) length = 0;
   if (length != BEXT_IMPL_NUL) return length;
-  for (length = 0; *text++ != '\0'; length++) continue;
-  return length;
+  while (text[found] != '\0') found++;
+  return found;
 }
 
 /*
- * How many bytes at the start of a text are one character or one ill-formed maximal subsequence (Unicode 3.9, "U+FFFD
- * Substitution of Maximal Subparts"). It is a character where they are as many as `whole`.
+ * Whether a character goes on with the second of two bytes, of which the first one starts it: not where that starts
+ * none, nor where both make an overlong form, a surrogate, or more than U+10FFFF.
  */
-BEXT_IMPL_ONCE uint32_t bext_impl_step(const uint8_t *text, uint32_t length, uint32_t whole) {
-  uint32_t bytes = *text;
-  uint32_t taken = 1;
-  for (; taken < whole && taken < length; taken++) {
-    bytes = bytes << 8 | text[taken];
-    if ((bytes & 0xc0) != 0x80) break;
-    /* Second bytes that would make an overlong form, a surrogate, or more than U+10FFFF. */
-    if (bytes - 0xc080 < 0x140 || bytes - 0xe080 < 0x20 || bytes - 0xeda0 < 0x20) break;
-    if (bytes - 0xf080 < 0x10 || bytes - 0xf490 < 0xb70) break;
-  }
-  return taken;
+BEXT_IMPL_ONCE bext_boolean bext_impl_goes_on(uint32_t first, uint32_t second) {
+  const uint32_t upper = first << 4 | second >> 4; /* 12 bits are enough to tell */
+  return (upper & 0xc) == 8 && upper - 0xc28 < 0xf49 - 0xc28 && (upper & ~1u) != 0xe08 && (upper & ~1u) != 0xeda &&
+         upper != 0xf08;
 }
 
 /* A text whose address is at `place`, of one of the types that end with `_STR`. */
@@ -810,12 +803,18 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
   const uint8_t *text = (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place);
   uint32_t length = bext_impl_length(text, BEXT_IMPL_COUNT_OF(place));
   uint8_t *to = at + BEXT_IMPL_WIDEST;
-  uint8_t *end = type & 1 ? at + BEXT_IMPL_MOST_CUT : BEXT_IMPL_END;
+  /* A character: where it is, its first byte, where it is written, and how many bytes are still to come. */
+  const uint8_t *character = text;
+  uint32_t first = 0;
+  uint8_t *start = to;
+  uint32_t more = 0;
+  uint32_t taken = 0;
   if (length == 0 && type & 2) return at;
-  while (length != 0 && to < end) {
+  while (length != 0) {
 #ifndef __OPTIMIZE_SIZE__
     /* ASCII, as most texts are. */
-    if (length >= 8 && end - to >= 8 && (*(const bext_impl_word *)text & 0x8080808080808080) == 0) {
+    const uint8_t *end = type != BEXT_IMPL_STR ? at + BEXT_IMPL_MOST_CUT - 7 : BEXT_IMPL_END - 7;
+    if (more == 0 && length >= 8 && to < end && (*(const bext_impl_word *)text & 0x8080808080808080) == 0) {
       *(bext_impl_word *)to = *(const bext_impl_word *)text;
       to += 8;
       text += 8;
@@ -823,19 +822,28 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
       continue;
     }
 #endif
-    /* By the upper half of its first byte; 0 where no character starts so. */
-    const uint32_t whole = (uint32_t)(UINT64_C(0x4322000011111111) >> 4 * (*text >> 4)) & 7;
-    const uint32_t taken = bext_impl_step(text, length, whole);
-    const bext_boolean is_good = taken == whole;
-    to = bext_impl_bytes(to, is_good ? text : (const uint8_t *)"\xef\xbf\xbd", is_good ? taken : 3);
-    text += taken;
-    length -= taken;
+    const uint32_t byte = *text;
+    if (more != 0 && bext_impl_goes_on(first, byte)) {
+      first = 0xe1; /* behind which any byte may be the second one */
+      more--;
+      taken++;
+    } else {
+      if (type != BEXT_IMPL_STR && to - at >= BEXT_IMPL_MOST_CUT) break;
+      taken = 1;
+      start = to;
+      character = text;
+      first = byte;
+      more = (uint32_t)(byte > 0x7f) + (byte > 0xdf) + (byte > 0xef);
+    }
+    text++;
+    length--;
+    /* U+FFFD until it is whole, for each maximal subpart (Unicode 3.9, "U+FFFD Substitution of Maximal Subparts"). */
+    to = bext_impl_bytes(start, more != 0 ? (const uint8_t *)"\xef\xbf\xbd" : character, more != 0 ? 3 : taken);
   }
-  if (type == BEXT_IMPL_OPTIONAL_STR && to > BEXT_IMPL_LIST_END) {
+  if (length != 0) {
     bext_impl_drop();
-    return at;
+    if (!(type & 1)) return at;
   }
-  if (length != 0 && type & 1) bext_impl_drop();
   return bext_impl_close(at, BEXT_IMPL_TEXT, (uint32_t)(to - at) - BEXT_IMPL_WIDEST, to);
 }
 
@@ -856,7 +864,7 @@ BEXT_IMPL static uint8_t *bext_impl_text(uint8_t *at, const void *place, uint32_
 #define BEXT_IMPL_FIELD_LINKS "\x0d"
 
 /* A span, or an event: what the one has, the other has not set. */
-static const char bext_impl_span_fields[] =
+BEXT_IMPL_TABLE char bext_impl_span_fields[] =
     "\xa4name" BEXT_IMPL_FIELD_CUT_STR "\x00"
     "\xa4kind" BEXT_IMPL_FIELD_BYTE "\x10"
     "\xa6parent" BEXT_IMPL_FIELD_HANDLE "\x18"
@@ -868,11 +876,11 @@ static const char bext_impl_span_fields[] =
     "\xb5start_time_unix_nanos" BEXT_IMPL_FIELD_TIME "\x60"
     "\xaftime_unix_nanos" BEXT_IMPL_FIELD_TIME "\x68";
 
-static const char bext_impl_status_fields[] =
+BEXT_IMPL_TABLE char bext_impl_status_fields[] =
     "\xa4" "code" BEXT_IMPL_FIELD_BYTE "\x70"
     "\xa7message" BEXT_IMPL_FIELD_MESSAGE "\x00";
 
-static const char bext_impl_link_fields[] =
+BEXT_IMPL_TABLE char bext_impl_link_fields[] =
     "\xa6handle" BEXT_IMPL_FIELD_HANDLE "\x00"
     "\xaa" "attributes" BEXT_IMPL_FIELD_ATTRIBUTES "\x08";
 
@@ -929,12 +937,13 @@ BEXT_IMPL static uint8_t *bext_impl_struct(uint8_t *at, const char *fields, cons
 /* Attributes, links, the ids of a handle, or the items of an array. */
 BEXT_IMPL static uint8_t *bext_impl_list(uint8_t *at, uint32_t type, const uint8_t *items, uint32_t count) {
   const bext_boolean is_dropped_alone = type == BEXT_IMPL_ATTRIBUTE || type == BEXT_IMPL_LINK;
+  const uint32_t step = (uint8_t)"\x10\x01\x08\x08\0\0\0\0\x20\x18\x08"[type];
   uint8_t *to = at + BEXT_IMPL_WIDEST;
   uint32_t kept = 0;
   for (; count != 0; count--) {
     const uint32_t dropped = bext_impl.dropped;
     uint8_t *end = bext_impl_item(to, type, items);
-    items += "\x10\x01\x08\x08\0\0\0\0\x20\x18\x08"[type];
+    items += step;
     if (is_dropped_alone && end > BEXT_IMPL_LIST_END) {
       bext_impl.dropped = dropped; /* a link counts once, whatever was to be in it */
       bext_impl_drop();
@@ -977,7 +986,7 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
   case BEXT_IMPL_BOOL:
     return bext_impl_byte(at, 0xc2u | (*(const uint8_t *)place != 0));
   case BEXT_IMPL_BYTE:
-    return bext_impl_byte(at, *(const uint32_t *)place);
+    return bext_impl_byte(at, *(const uint8_t *)place); /* of a wider number, the lowest */
   case BEXT_IMPL_F64:
     return bext_impl_f64(at, place);
   case BEXT_IMPL_HANDLE:
@@ -989,24 +998,16 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
   default: /* attributes, links, or an array */
     return bext_impl_list(at, type - BEXT_IMPL_ARRAY, (const uint8_t *)BEXT_IMPL_ADDRESS_AT(place),
                           BEXT_IMPL_COUNT_OF(place));
-  case BEXT_IMPL_FLAGS:
-    number = *(const uint64_t *)place ^ BEXT_PARENT_FLAGS_DEFAULT;
-    break;
   case BEXT_IMPL_I64:
-    number = *(const uint64_t *)place;
-    if ((int64_t)number < 0) return bext_impl_sized(at, BEXT_IMPL_NEGATIVE, ~number << 1, number);
-    break;
   case BEXT_IMPL_ID:
-    number = *(const uint64_t *)place;
-    break;
   case BEXT_IMPL_TIME:
-    number = *(const uint64_t *)place;
-    if (number > BEXT_MAX_TIME_UNIX_NANOS) {
-      bext_impl_drop();
-      return at;
-    }
+  case BEXT_IMPL_FLAGS:
+    number = *(const uint64_t *)place ^ (type == BEXT_IMPL_FLAGS ? BEXT_PARENT_FLAGS_DEFAULT : 0);
   }
-  return bext_impl_sized(at, BEXT_IMPL_UINT, number, number);
+  if (type == BEXT_IMPL_ID || number <= INT64_MAX) return bext_impl_sized(at, BEXT_IMPL_UINT, number, number);
+  if (type == BEXT_IMPL_I64) return bext_impl_sized(at, BEXT_IMPL_NEGATIVE, ~number << 1, number);
+  bext_impl_drop(); /* a time that is too late */
+  return at;
 }
 
 /* --- Calls ------------------------------------------------------------------------------------------------------ */
@@ -1015,9 +1016,17 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
 #define BEXT_IMPL_WRITTEN(at) ((uint32_t)((at) - bext_impl.scratch))
 #define BEXT_IMPL_IDS(handle) (handle)->trace_id_hi, (handle)->trace_id_lo, (handle)->span_id
 
+BEXT_IMPL static void bext_impl_clear(void *at, uint32_t size) {
+#if defined(__wasm_bulk_memory__) || defined(__wasm_bulk_memory_opt__)
+  __builtin_memset(at, 0, size); /* an instruction */
+#else
+  bext_impl_word *word = (bext_impl_word *)at;
+  for (; size != 0; size -= 8) *word++ = 0;
+#endif
+}
+
 BEXT_IMPL void bext_impl_init(bext_span_builder *builder, const char *name, uint32_t length, uint32_t kind) {
-  bext_impl_word *word = (bext_impl_word *)builder;
-  while (word != (bext_impl_word *)(builder + 1)) *word++ = 0;
+  bext_impl_clear(builder, sizeof *builder);
   builder->kind = kind;
   builder->name_length = length;
   builder->name.address = name;
@@ -1027,7 +1036,7 @@ BEXT_IMPL void bext_impl_start(bext_handle *out, const bext_span_builder *builde
   const bext_handle *parent = (const bext_handle *)builder->parent.address;
   uint8_t *end;
   if (parent != NULL && !builder->parent_is_remote && bext_impl_is_invalid(parent)) {
-    out->trace_id_hi = out->trace_id_lo = out->span_id = 0;
+    bext_impl_clear(out, sizeof *out);
     return;
   }
   end = bext_impl_struct(bext_impl.scratch, bext_impl_span_fields, builder);
@@ -1042,48 +1051,51 @@ BEXT_IMPL void bext_impl_start_now(bext_handle *out, const char *name, uint32_t 
   bext_impl_start(out, &bext_impl.simple);
 }
 
-BEXT_IMPL void bext_impl_set(const bext_handle *span, const char *key, uint32_t key_length, uint32_t type,
-                             uint32_t count, uint64_t bits) {
+/* A host function that adds to a span. */
+typedef void bext_impl_adding(uint64_t trace_id_hi, uint64_t trace_id_lo, uint64_t span_id, const uint8_t *payload,
+                              uint32_t length);
+
+/* Add what is in bext_impl.simple or, where there are no fields, in bext_impl.attribute. */
+BEXT_IMPL static void bext_impl_add(const bext_handle *span, const char *fields, bext_impl_adding *call) {
   uint8_t *end;
   if (bext_impl_is_invalid(span)) return;
+  end = fields != NULL ? bext_impl_struct(bext_impl.scratch, fields, &bext_impl.simple)
+                       : bext_impl_item(bext_impl_byte(bext_impl.scratch, 0x92), BEXT_IMPL_ATTRIBUTE,
+                                        &bext_impl.attribute);
+  if (end >= BEXT_IMPL_END) {
+    bext_impl_drop();
+  } else {
+    call(BEXT_IMPL_IDS(span), bext_impl.scratch, BEXT_IMPL_WRITTEN(end));
+  }
+}
+
+BEXT_IMPL void bext_impl_set(const bext_handle *span, const char *key, uint32_t key_length, uint32_t type,
+                             uint32_t count, uint64_t bits) {
   bext_impl.attribute.key.count = key_length;
   bext_impl.attribute.key.payload.address = key;
   bext_impl.attribute.value.type = type;
   bext_impl.attribute.value.count = count;
   bext_impl.attribute.value.payload.bits = bits;
-  end = bext_impl_item(bext_impl_byte(bext_impl.scratch, 0x92), BEXT_IMPL_ATTRIBUTE, &bext_impl.attribute);
-  if (end >= BEXT_IMPL_END) {
-    bext_impl_drop();
-  } else {
-    bext_abi_set_attribute(BEXT_IMPL_IDS(span), bext_impl.scratch, BEXT_IMPL_WRITTEN(end));
-  }
+  bext_impl_add(span, NULL, bext_abi_set_attribute);
 }
 
 BEXT_IMPL void bext_impl_set_status(const bext_handle *span, uint32_t code, const char *message, uint32_t length) {
-  uint8_t *end;
-  if (bext_impl_is_invalid(span)) return;
   if (code > BEXT_STATUS_ERROR) {
-    bext_impl_drop();
+    if (!bext_impl_is_invalid(span)) bext_impl_drop();
     return;
   }
-  bext_impl.added.status_code = BEXT_IMPL_IS_SET | code;
-  bext_impl.added.name_length = length;
-  bext_impl.added.name.address = message;
-  end = bext_impl_struct(bext_impl.scratch, bext_impl_status_fields, &bext_impl.added);
-  bext_abi_set_status(BEXT_IMPL_IDS(span), bext_impl.scratch, BEXT_IMPL_WRITTEN(end));
+  bext_impl_init(&bext_impl.simple, message, length, 0);
+  bext_impl.simple.status_code = BEXT_IMPL_IS_SET | code;
+  bext_impl_add(span, bext_impl_status_fields, bext_abi_set_status);
 }
 
 BEXT_IMPL void bext_impl_event(const bext_handle *span, const char *name, uint32_t length,
                                const bext_attribute *attributes, uint32_t count, uint64_t time) {
-  uint8_t *end;
-  if (bext_impl_is_invalid(span)) return;
-  bext_impl.added.name_length = length;
-  bext_impl.added.name.address = name;
-  bext_impl.added.attribute_count = count;
-  bext_impl.added.attributes.address = attributes;
-  bext_impl.added.event_time = time;
-  end = bext_impl_struct(bext_impl.scratch, bext_impl_span_fields, &bext_impl.added);
-  bext_abi_add_event(BEXT_IMPL_IDS(span), bext_impl.scratch, BEXT_IMPL_WRITTEN(end));
+  bext_impl_init(&bext_impl.simple, name, length, 0);
+  bext_impl.simple.attribute_count = count;
+  bext_impl.simple.attributes.address = attributes;
+  bext_impl.simple.event_time = time;
+  bext_impl_add(span, bext_impl_span_fields, bext_abi_add_event);
 }
 
 BEXT_IMPL void bext_impl_end(const bext_handle *span, uint64_t end_time_unix_nanos) {
@@ -1100,9 +1112,8 @@ enum { BEXT_IMPL_TRACEPARENT = BEXT_TRACEPARENT_SIZE - 1 };
 enum { BEXT_IMPL_SECOND_HALF = 19 };
 
 /*
- * Go through the 55 places of a traceparent and its five numbers. Each number gives its upper digit away and takes the
- * digit of the text in below, so that in the end it is what the text says, where it was the same, or anything else,
- * before. The digits given away are what the text should be; write them, or tell whether they differ.
+ * Go through the 55 places of a traceparent and its five numbers, from which each digit is written, uppermost first, or
+ * into which it is read, lowest last. Tells whether something else stands there than should.
  */
 BEXT_IMPL static uint32_t bext_impl_traceparent(char *text, uint64_t *number, bext_boolean writes) {
   uint32_t differs = 0;
@@ -1112,26 +1123,29 @@ BEXT_IMPL static uint32_t bext_impl_traceparent(char *text, uint64_t *number, be
     uint32_t character = '-';
     number += edge;
     if (!edge || place == BEXT_IMPL_SECOND_HALF) {
-      character = (uint32_t)(*number >> 60);
-      character += character < 10 ? '0' : 'a' - 10;
+      uint32_t digit = (*text + ((uint8_t)*text >> 6) * 9) & 15; /* of what is no digit, anything */
+      if (writes) digit = (uint32_t)(*number >> 60);
+      *number = *number << 4 | digit;
+      character = digit + (digit < 10 ? '0' : 'a' - 10);
     }
-    if (writes) *text = (char)character;
-    differs |= character ^ (uint8_t)*text;
-    if (character != '-') *number = *number << 4 | (((uint8_t)*text & 15u) + ((uint8_t)*text >> 6) * 9u);
+    if (writes) {
+      *text = (char)character;
+    } else {
+      differs |= character ^ (uint8_t)*text;
+    }
   }
   return differs;
 }
 
 BEXT_IMPL bext_boolean bext_traceparent_format(const bext_handle *span, bext_boolean sampled,
                                                char out[BEXT_TRACEPARENT_SIZE]) {
-  bext_traceparent *numbers = &bext_impl.formatted; /* its version is 0 for good */
-  *out = '\0';
-  if (bext_impl_is_invalid(span)) return 0;
-  numbers->span = *span;
-  numbers->flags = (uint64_t)(sampled ? BEXT_TRACE_FLAG_SAMPLED : 0) << 56;
+  bext_traceparent *numbers = &bext_impl.formatted; /* version and flags are 0 for good */
+  const bext_boolean is_invalid = bext_impl_is_invalid(span) != 0;
+  bext_impl_bytes((uint8_t *)&numbers->span, (const uint8_t *)span, sizeof *span);
   bext_impl_traceparent(out, &numbers->version, 1);
-  out[BEXT_IMPL_TRACEPARENT] = '\0';
-  return 1;
+  out[BEXT_IMPL_TRACEPARENT - 1] = sampled ? '1' : '0';
+  out[is_invalid ? 0 : BEXT_IMPL_TRACEPARENT] = '\0';
+  return !is_invalid;
 }
 
 BEXT_IMPL bext_boolean bext_traceparent_parse_n(const char *text, size_t length, bext_traceparent *out) {
@@ -1139,10 +1153,8 @@ BEXT_IMPL bext_boolean bext_traceparent_parse_n(const char *text, size_t length,
   length = bext_impl_length((const uint8_t *)text, bext_impl_count(length));
   valid = length >= BEXT_IMPL_TRACEPARENT;
   if (valid) {
-    /* Once for the numbers, whatever the text is, and once to see whether they are written like this. */
-    bext_impl_traceparent((char *)text, &out->version, 0);
-    out->version <<= 56;
-    out->flags <<= 56;
+    out->version = 0;
+    out->flags = 0;
     valid = bext_impl_traceparent((char *)text, &out->version, 0) == 0 && out->version != 0xff &&
             (length == BEXT_IMPL_TRACEPARENT || (out->version != 0 && text[BEXT_IMPL_TRACEPARENT] == '-')) &&
             !bext_impl_is_invalid(&out->span);

@@ -4,6 +4,7 @@
  *
  *     cpp_cases CASE
  */
+#define BEXT_TRACER_SCRATCH_SIZE 2048
 #define BEXT_TRACER_IMPLEMENTATION
 #include "bext_tracer.hpp"
 
@@ -108,6 +109,15 @@ static void releases() {
   again.set("again", kept == again);
 }
 
+static void compares() {
+  bext::Span ended = bext::start_root("ended");
+  ended.end();
+  printf("open == open: %d\n", open == bext::Handle(open));
+  printf("open == another: %d\n", open == bext::Handle(bext_handle{1, 1, 8}));
+  printf("open != ended: %d\n", open != ended);
+  printf("ended == INVALID: %d\n", ended == bext::Handle());
+}
+
 static void unsampled() {
   const bext::Handle invalid;
   const bext::Span child = bext::start("child", SpanKind::server, invalid, {{"k", 1}});
@@ -115,9 +125,10 @@ static void unsampled() {
   child.event("e");
   child.event_at(5, "e", {{"k", 1}});
   child.set_error("m");
-  bext::EventBuilder<>("e").add_to(child);
-  const bext::Span built = bext::SpanBuilder<>("built").parent(invalid).start();
+  child.event_at(5, "e", nullptr, 0);
+  bext::Span built = bext::SpanBuilder("built").parent(invalid).links({open}).start();
   printf("invalid %d %d\n", child.is_invalid(), built.is_invalid());
+  built.end();
 }
 
 /* --- Starts ----------------------------------------------------------------------------------------------------- */
@@ -125,20 +136,39 @@ static void unsampled() {
 static void current() {
   (void)bext::start_under_current("under", SpanKind::server);
   (void)bext::start_under_current("under with", SpanKind::server, {{"k", "v"}});
-  (void)bext::SpanBuilder<>("built").parent_current().start();
+  (void)bext::SpanBuilder("built").parent(bext::current_span()).start();
   if (const bext::OptionalHandle host = bext::current_span()) host->set("added", 1);
   has_current = false;
   (void)bext::start_under_current("root");
+  (void)bext::SpanBuilder("built root").parent(bext::current_span()).start();
   bext::current_span()->set("not added", 1);
 }
 
 static void everything() {
-  bext::SpanBuilder<512> span("all", SpanKind::consumer);
-  span.start_time(9).link(open, {{"why", 1}}).attr("a", 1).link(bext::Handle()).link(open).attrs({{"b", 2}, {"c", 3}});
-  const bext::RemoteParent remote = bext::parse_traceparent("00-0000000000000002000000000000000300000-00");
-  span.remote_parent(remote, "never=seen");
-  span.remote_parent(bext::parse_traceparent("00-00000000000000020000000000000003-0000000000000004-00"), "a=b");
-  (void)span.start();
+  const bext::Attribute attributes[] = {{"b", 2}, {View<char>{"cd", 1}, "3"}};
+  const bext::Handle invalid;
+  const bext::Link links[] = {{open, attributes}, invalid, {open, attributes, 1}};
+  bext::Span span = bext::SpanBuilder("all", SpanKind::consumer)
+                        .start_time(9)
+                        .links({open})
+                        .links(links)
+                        .remote_parent(bext::parse_traceparent("00-0000000000000002000000000000000300000-00"), "not=seen")
+                        .remote_parent(bext::parse_traceparent("00-00000000000000020000000000000003-0000000000000004-00"), "a=b")
+                        .attributes({{"a", 1}})
+                        .attributes(attributes, 2)
+                        .start();
+  span.end();
+  (void)bext::SpanBuilder("braces").links({{open, {{"why", 1}}}, {span, {{"no", 1}}}, span, open}).start();
+}
+
+static void parents() {
+  const bext::RemoteParent none;
+  const bext::RemoteParent remote = bext::parse_traceparent("00-00000000000000020000000000000003-0000000000000004-01");
+  printf("none %d, remote %d, flags %d, handle %d\n", !none, !remote, remote.flags(), remote.handle() == bext_handle{2, 3, 4});
+  (void)bext::SpanBuilder("last is local").remote_parent(remote, "a=b").parent(open).start();
+  (void)bext::SpanBuilder("last is remote").parent(open).remote_parent(bext::RemoteParent(open, 0)).start();
+  (void)bext::SpanBuilder("last is none").parent(open).remote_parent(none, "a=b").start();
+  (void)bext::SpanBuilder("half a handle").remote_parent(bext::RemoteParent(bext_handle{0, 0, 4}, 1)).start();
 }
 
 /* --- Values ----------------------------------------------------------------------------------------------------- */
@@ -177,8 +207,7 @@ static void arrays() {
   const int64_t integers[] = {1, -1};
   const double floats[] = {0.5, 2};
   const bool booleans[] = {true, false};
-  const char *const words[] = {"a", nullptr};
-  const size_t lengths[] = {1, 9};
+  const bext::Text words[] = {"a", nullptr, View<char>{"cut off", 3}};
   open.set("v", integers);
   open.set("v", floats);
   open.set("v", booleans);
@@ -186,13 +215,12 @@ static void arrays() {
   open.set("v", View<int64_t>{integers, 1});
   open.set("v", View<double>{floats, 2});
   open.set("v", View<bool>{booleans, 2});
-  open.set("v", View<const char *>{words, 2});
-  open.set("v", View<double>{nullptr, 5});
+  open.set("v", View<bext::Text>{words, 2});
+  open.set("v", View<bext::Text>{nullptr, 0});
   open.set("v", bext::i64_array({503, 504}));
   open.set("v", bext::f64_array({1, 2.5}));
   open.set("v", bext::bool_array({false}));
-  open.set("v", bext::str_array({"x", "yz"}));
-  open.set("v", bext::str_array(words, lengths, 2));
+  open.set("v", bext::str_array({"x", View<char>{"yz!", 2}}));
   open.set("v", bext::empty_array());
 }
 
@@ -201,10 +229,9 @@ static void events() {
   open.event(View<char>{"without", 4}, {{"k", 1}, {View<char>{"long", 1}, bext::i64_array({2})}});
   open.event_at(5, "then");
   open.event_at(6, "both", {{"k", "v"}});
-  bext::EventBuilder<64> event("built");
-  event.time(7).attr("k", 1).attrs({{"l", 2}});
-  event.add_to(open);
-  event.add_to(open);
+  const bext::Attribute attributes[] = {{"k", 1}, {"l", 2}};
+  open.event_at(7, "some", attributes, 1);
+  open.event("all", attributes);
 }
 
 static void statuses() {
@@ -220,8 +247,11 @@ static void drops() {
   memset(text, 'n', sizeof text);
   const View<char> view = {text, sizeof text};
   open.event(view);
-  (void)bext::start_root("s", SpanKind::internal, {{"long", view}, {"k", 1}});
-  bext::SpanBuilder<16>("sixteen").attr("long", "does not fit").start().end();
+  open.set_error(view);
+  open.set("long", view);
+  (void)bext::start_root(view, SpanKind::internal, {{"long", view}, {"k", 1}});
+  (void)bext::SpanBuilder("links").links({{open, {{"long", view}}}, open}).start_time(UINT64_MAX).start();
+  open.event_at(UINT64_MAX, "too late");
   printf("dropped %" PRIu32 "\n", bext::dropped());
 }
 
@@ -231,9 +261,20 @@ struct Case {
 };
 
 static const Case cases[] = {
-    {"ends_in_reverse", ends_in_reverse}, {"moves", moves},     {"ends_once", ends_once},   {"releases", releases},
-    {"unsampled", unsampled},             {"current", current}, {"everything", everything}, {"numbers", numbers},
-    {"texts", texts},                     {"arrays", arrays},   {"events", events},         {"statuses", statuses},
+    {"ends_in_reverse", ends_in_reverse},
+    {"moves", moves},
+    {"ends_once", ends_once},
+    {"releases", releases},
+    {"compares", compares},
+    {"unsampled", unsampled},
+    {"current", current},
+    {"everything", everything},
+    {"parents", parents},
+    {"numbers", numbers},
+    {"texts", texts},
+    {"arrays", arrays},
+    {"events", events},
+    {"statuses", statuses},
     {"drops", drops},
 };
 

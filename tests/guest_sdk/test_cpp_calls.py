@@ -13,8 +13,8 @@ from guest_sdk.driving import pack
 
 HERE = Path(__file__).resolve().parent
 BUILDS = {
-    "c++17 with UBSan": ("-x", "c++", "-std=c++17", "-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined"),
-    "c++20": ("-x", "c++", "-std=c++20", "-O2"),
+    "c++17 with UBSan": ("-x", "c++", "-std=c++17", "-fno-exceptions", "-O1", "-fsanitize=undefined", "-fsanitize-trap=undefined"),
+    "c++20": ("-x", "c++", "-std=c++20", "-fno-exceptions", "-O2"),
 }
 
 
@@ -62,6 +62,10 @@ def test_releases(lines: list[str]):
     assert lines == [start("kept"), set_(1, "again", True), "end_span 1 0"]
 
 
+def test_compares(lines: list[str]):
+    assert lines[2:] == ["open == open: 1", "open == another: 0", "open != ended: 1", "ended == INVALID: 1"]
+
+
 def test_unsampled(lines: list[str]):
     assert lines == ["invalid 1 1"]
 
@@ -84,14 +88,38 @@ def test_current(lines: list[str]):
         start("root"),
         "end_span 4 0",
         "current_span",
+        start("built root"),
+        "end_span 5 0",
+        "current_span",
     ]
 
 
 def test_everything(lines: list[str]):
     parent = {"parent": [2, 3, 4], "parent_is_remote": True, "parent_flags": 0, "trace_state": "a=b"}
-    links = [{"handle": [1, 1, 7], "attributes": {"why": 1}}, {"handle": [1, 1, 7]}]
-    attributes = {"a": 1, "b": 2, "c": 3}
-    assert lines == [start("all", kind=4, **parent, attributes=attributes, links=links, start_time_unix_nanos=9), "end_span 1 0"]
+    links = [{"handle": [1, 1, 7], "attributes": {"b": 2, "c": "3"}}, {"handle": [1, 1, 7], "attributes": {"b": 2}}]
+    from_braces = [{"handle": [1, 1, 7], "attributes": {"why": 1}}, {"handle": [1, 1, 7]}]
+    assert lines == [
+        start("all", kind=4, **parent, attributes={"b": 2, "c": "3"}, links=links, start_time_unix_nanos=9),
+        "end_span 1 0",
+        start("braces", links=from_braces),
+        "end_span 2 0",
+    ]
+
+
+def test_parents(lines: list[str]):
+    """The last one counts, and none is a root."""
+    local = [1, 1, 7]
+    assert lines == [
+        "none 1, remote 0, flags 1, handle 1",
+        start("last is local", parent=local),
+        "end_span 1 0",
+        start("last is remote", parent=local, parent_is_remote=True, parent_flags=0),
+        "end_span 2 0",
+        start("last is none"),
+        "end_span 3 0",
+        start("half a handle"),
+        "end_span 4 0",
+    ]
 
 
 def test_numbers(lines: list[str]):
@@ -106,21 +134,20 @@ def test_texts(lines: list[str]):
 
 
 def test_arrays(lines: list[str]):
-    from_arrays = [[1, -1], [0.5, 2.0], [True, False], ["a", ""]]
+    from_arrays = [[1, -1], [0.5, 2.0], [True, False], ["a", "", "cut"]]
     from_containers = [[1], [0.5, 2.0], [True, False], ["a", ""], []]
-    from_braces = [[503, 504], [1.0, 2.5], [False], ["x", "yz"], ["a", ""], []]
+    from_braces = [[503, 504], [1.0, 2.5], [False], ["x", "yz"], []]
     assert lines == [set_(7, "v", value) for value in [*from_arrays, *from_containers, *from_braces]]
 
 
 def test_events(lines: list[str]):
-    built = event("built", attributes={"k": 1, "l": 2}, time_unix_nanos=7)
     assert lines == [
         event("plain"),
         event("with", attributes={"k": 1, "l": [2]}),
         event("then", time_unix_nanos=5),
         event("both", attributes={"k": "v"}, time_unix_nanos=6),
-        built,
-        built,
+        event("some", attributes={"k": 1}, time_unix_nanos=7),
+        event("all", attributes={"k": 1, "l": 2}),
     ]
 
 
@@ -130,12 +157,15 @@ def test_statuses(lines: list[str]):
 
 
 def test_drops(lines: list[str]):
-    """A name leaves 128 bytes of the buffer of 1,024; attributes that do not fit are left out."""
+    """A name and a message are cut to an eighth of the scratch buffer of 2,048; of the rest each piece is left out alone."""
+    cut = "n" * (2048 // 8 - 5)
     assert lines == [
-        event("n" * (1024 - 128 - 6 - 3)),
-        start("s", attributes={"k": 1}),
+        event(cut),
+        f"set_status 7 {pack({'code': 2, 'message': cut}).hex()}",
+        start(cut, attributes={"k": 1}),
         "end_span 1 0",
-        start("sixteen"),
+        start("links", links=[{"handle": [1, 1, 7]}, {"handle": [1, 1, 7]}]),
         "end_span 2 0",
-        "dropped 3",
+        event("too late"),
+        "dropped 8",
     ]

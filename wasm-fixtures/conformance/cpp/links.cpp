@@ -8,8 +8,9 @@ BEXT_EXPORT("on_request_complete")
 int32_t on_request_complete(const char *, uint32_t) {
   const bext::Handle first = produce("publish m-1");
   const bext::Handle second = produce("publish m-2");
-  bext::SpanBuilder<512> batch("consume batch", bext::SpanKind::consumer);
-  batch.link(first, {{"messaging.message.id", "m-1"}, {"retries", 2}}).link(bext::Handle()).link(second);
-  (void)batch.start();
+  const bext::Handle invalid;
+  (void)bext::SpanBuilder("consume batch", bext::SpanKind::consumer)
+      .links({{first, {{"messaging.message.id", "m-1"}, {"retries", 2}}}, invalid, second})
+      .start();
   return 0;
 }

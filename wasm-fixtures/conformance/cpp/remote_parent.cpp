@@ -3,8 +3,9 @@
 #include "../../../guest_sdk/cpp/bext_tracer.hpp"
 
 static bext::Span start_inbound(bext::Text name, bext::Text traceparent, bext::Text trace_state) {
-  bext::SpanBuilder<256> span(name, bext::SpanKind::server);
-  return span.remote_parent(bext::parse_traceparent(traceparent), trace_state).start();
+  return bext::SpanBuilder(name, bext::SpanKind::server)
+      .remote_parent(bext::parse_traceparent(traceparent), trace_state)
+      .start();
 }
 
 static void call_out(const bext::Span &parent) {

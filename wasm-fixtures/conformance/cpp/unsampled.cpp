@@ -4,8 +4,9 @@
 #include "../../../guest_sdk/cpp/bext_tracer.hpp"
 
 static bext::Span start_below_remote(bext::Text name, bext::Text traceparent) {
-  bext::SpanBuilder<256> span(name, bext::SpanKind::server);
-  return span.remote_parent(bext::parse_traceparent(traceparent), "vendor=value").start();
+  return bext::SpanBuilder(name, bext::SpanKind::server)
+      .remote_parent(bext::parse_traceparent(traceparent), "vendor=value")
+      .start();
 }
 
 static void trace_work(const bext::Handle &parent) {
