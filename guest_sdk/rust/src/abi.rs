@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::handle::SpanHandle;
-use crate::writer::Byte;
+use crate::scratch::pointer;
 
 #[cfg(target_arch = "wasm32")]
 use imports as host;
@@ -29,23 +29,23 @@ mod imports {
 // writes nothing but the 24 bytes of a handle, whose layout in memory is that of `SpanHandle` on a little-endian machine.
 // It keeps no pointer.
 
-pub(crate) fn start_span(payload: &[Byte], handle: &mut SpanHandle) {
-    unsafe { host::start_span(payload.as_ptr().cast(), payload.len(), handle) };
+pub(crate) fn start_span(length: usize, handle: *mut SpanHandle) {
+    unsafe { host::start_span(pointer(), length, handle) };
 }
 
-pub(crate) fn set_attribute(span: &SpanHandle, payload: &[Byte]) {
+pub(crate) fn set_attribute(span: &SpanHandle, length: usize) {
     let (hi, lo, id) = parts(span);
-    unsafe { host::set_attribute(hi, lo, id, payload.as_ptr().cast(), payload.len()) };
+    unsafe { host::set_attribute(hi, lo, id, pointer(), length) };
 }
 
-pub(crate) fn set_status(span: &SpanHandle, payload: &[Byte]) {
+pub(crate) fn set_status(span: &SpanHandle, length: usize) {
     let (hi, lo, id) = parts(span);
-    unsafe { host::set_status(hi, lo, id, payload.as_ptr().cast(), payload.len()) };
+    unsafe { host::set_status(hi, lo, id, pointer(), length) };
 }
 
-pub(crate) fn add_event(span: &SpanHandle, payload: &[Byte]) {
+pub(crate) fn add_event(span: &SpanHandle, length: usize) {
     let (hi, lo, id) = parts(span);
-    unsafe { host::add_event(hi, lo, id, payload.as_ptr().cast(), payload.len()) };
+    unsafe { host::add_event(hi, lo, id, pointer(), length) };
 }
 
 pub(crate) fn end_span(span: &SpanHandle, end_time_unix_nanos: u64) {
@@ -53,7 +53,8 @@ pub(crate) fn end_span(span: &SpanHandle, end_time_unix_nanos: u64) {
     unsafe { host::end_span(hi, lo, id, end_time_unix_nanos) };
 }
 
-pub(crate) fn current_span(handle: &mut SpanHandle) -> bool {
+#[inline(always)]
+pub(crate) fn current_span(handle: *mut SpanHandle) -> bool {
     unsafe { host::current_span(handle) != 0 }
 }
 

@@ -1,13 +1,10 @@
 //! W3C traceparent: `VV-<trace id, 32 digits>-<span id, 16>-<flags, 2>`, all digits lower case.
 
 use crate::handle::SpanHandle;
-use crate::writer::{Byte, Writer};
 use core::fmt;
-use core::mem::MaybeUninit;
+use core::mem::{size_of, MaybeUninit};
 use core::slice;
 use core::str;
-
-const LENGTH: usize = 55;
 
 /// What a traceparent says: a span of another process.
 ///
@@ -31,101 +28,115 @@ impl TraceParent {
     /// Reads a traceparent; `None` where it is none. One of a version above 00 may carry more fields, which are ignored.
     #[must_use]
     pub fn parse(text: impl AsRef<[u8]>) -> Option<TraceParent> {
-        let mut parent = TraceParent { handle: SpanHandle::INVALID, flags: 0 };
-        if parent.read(text.as_ref()) {
-            Some(parent)
-        } else {
-            None
-        }
+        TraceParent::read(text.as_ref())
     }
 
+    #[allow(unsafe_code)]
     #[inline(never)]
-    fn read(&mut self, text: &[u8]) -> bool {
-        let mut reader = Reader { rest: text, failed: false };
-        let version = reader.digits(2);
-        reader.dash();
-        self.handle.trace_id_hi = reader.digits(16);
-        self.handle.trace_id_lo = reader.digits(16);
-        reader.dash();
-        self.handle.span_id = reader.digits(16);
-        reader.dash();
-        self.flags = reader.digits(2) as u8;
-        if !reader.rest.is_empty() {
-            reader.dash();
+    fn read(text: &[u8]) -> Option<TraceParent> {
+        let fixed: &[u8; LENGTH] = text.get(..LENGTH)?.try_into().ok()?;
+        let mut bad = false;
+        for (index, byte) in fixed.iter().enumerate() {
+            let byte = u32::from(*byte);
+            bad |= if is_dash(index) { byte != 45 } else { !matches!(byte, 48..=57 | 97..=102) };
         }
-        !reader.failed && version != 0xff && (version != 0 || text.len() == LENGTH) && !self.handle.is_invalid()
+        // SAFETY: the parts are bytes, and as many.
+        let parts = unsafe { &*(fixed as *const [u8; LENGTH]).cast::<Parts<u8>>() };
+        let version = number(&parts.version);
+        let trace_id_hi = number(&parts.trace_id_hi);
+        let trace_id_lo = number(&parts.trace_id_lo);
+        let span_id = number(&parts.span_id);
+        if text.len() > LENGTH {
+            bad |= version == 0 || text[LENGTH] != b'-';
+        }
+        if bad || version == 0xff || trace_id_hi | trace_id_lo == 0 || span_id == 0 {
+            return None;
+        }
+        let handle = SpanHandle { trace_id_hi, trace_id_lo, span_id };
+        Some(TraceParent { handle, flags: number(&parts.flags) as u8 })
     }
 }
 
-struct Reader<'t> {
-    rest: &'t [u8],
-    failed: bool,
+/// The bytes of a traceparent by what they say.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Parts<B> {
+    version: [B; 2],
+    dash_1: B,
+    trace_id_hi: [B; 16],
+    trace_id_lo: [B; 16],
+    dash_2: B,
+    span_id: [B; 16],
+    dash_3: B,
+    flags: [B; 2],
 }
 
-impl Reader<'_> {
-    fn next(&mut self) -> u8 {
-        match self.rest {
-            [byte, rest @ ..] => {
-                self.rest = rest;
-                *byte
-            }
-            [] => 0,
-        }
-    }
+const LENGTH: usize = size_of::<Parts<u8>>();
 
-    #[inline(never)]
-    fn dash(&mut self) {
-        self.failed |= self.next() != b'-';
-    }
+/// Whether a dash stands here.
+fn is_dash(index: usize) -> bool {
+    const DASHES: u64 = 1 << 2 | 1 << 35 | 1 << 52;
+    DASHES >> index & 1 != 0
+}
 
-    #[inline(never)]
-    fn digits(&mut self, mut count: u32) -> u64 {
-        let mut value = 0;
-        while count > 0 {
-            let byte = self.next();
-            let digit = match byte {
-                b'0'..=b'9' => byte - b'0',
-                b'a'..=b'f' => byte - b'a' + 10,
-                _ => {
-                    self.failed = true;
-                    0
-                }
-            };
-            value = value << 4 | u64::from(digit);
-            count -= 1;
-        }
-        value
+/// The number that hexadecimal digits say.
+#[inline(never)]
+fn number(digits: &[u8]) -> u64 {
+    let mut number = 0;
+    for digit in digits {
+        // The four low bits of `a` are 1, and only letters have the bit above 0x3f.
+        let digit = u32::from(*digit);
+        number = number << 4 | u64::from((digit & 15) + (digit >> 6) * 9);
+    }
+    number
+}
+
+/// A number as hexadecimal digits, as many as there are places.
+#[inline(never)]
+fn write(places: &mut [MaybeUninit<u8>], mut number: u64) {
+    for place in places.iter_mut().rev() {
+        let digit = number as u32 & 15;
+        *place = MaybeUninit::new((digit + if digit < 10 { 48 } else { 87 }) as u8);
+        number >>= 4;
     }
 }
 
 /// A traceparent of version 00, as text; empty where the span is invalid.
 #[derive(Clone, Copy)]
 pub struct TraceParentText {
-    bytes: [Byte; LENGTH],
+    parts: Parts<MaybeUninit<u8>>,
     length: usize,
 }
 
 impl TraceParentText {
+    #[allow(unsafe_code, clippy::uninit_assumed_init)]
     #[inline(always)]
-    pub(crate) fn new(empty: bool) -> Self {
-        TraceParentText { bytes: [MaybeUninit::uninit(); LENGTH], length: if empty { 0 } else { LENGTH } }
+    pub(crate) fn empty() -> Self {
+        // SAFETY: all that is in it may be uninitialized.
+        TraceParentText { parts: unsafe { MaybeUninit::uninit().assume_init() }, length: 0 }
     }
 
     #[inline(never)]
     pub(crate) fn fill(&mut self, span: &SpanHandle, sampled: bool) {
-        let mut writer = Writer::new(&mut self.bytes);
-        writer.bytes(b"00-");
-        writer.hex(span.trace_id_hi, 16);
-        writer.hex(span.trace_id_lo, 16);
-        writer.byte(b'-');
-        writer.hex(span.span_id, 16);
-        writer.bytes(if sampled { b"-01" } else { b"-00" });
+        if span.is_invalid() {
+            return;
+        }
+        write(&mut self.parts.version, 0);
+        write(&mut self.parts.trace_id_hi, span.trace_id_hi);
+        write(&mut self.parts.trace_id_lo, span.trace_id_lo);
+        write(&mut self.parts.span_id, span.span_id);
+        write(&mut self.parts.flags, sampled.into());
+        let dash = MaybeUninit::new(b'-');
+        (self.parts.dash_1, self.parts.dash_2, self.parts.dash_3) = (dash, dash, dash);
+        self.length = LENGTH;
     }
 
     /// The text.
     #[must_use]
+    #[allow(unsafe_code)]
     pub fn as_str(&self) -> &str {
-        str::from_utf8(self.as_bytes()).unwrap_or("")
+        // SAFETY: it is ASCII.
+        unsafe { str::from_utf8_unchecked(self.as_bytes()) }
     }
 
     /// The text's bytes, which are ASCII.
@@ -133,7 +144,7 @@ impl TraceParentText {
     #[allow(unsafe_code)]
     pub fn as_bytes(&self) -> &[u8] {
         // SAFETY: `length` is not 0 only where all bytes were written.
-        unsafe { slice::from_raw_parts(self.bytes.as_ptr().cast(), self.length) }
+        unsafe { slice::from_raw_parts((&self.parts as *const Parts<_>).cast(), self.length) }
     }
 }
 
