@@ -1,119 +1,83 @@
-//! Canonical msgpack. Each function writes one item at a position of the scratch buffer and returns the one behind it.
+//! The parts of payloads: attributes, links, and fields. Each function writes one at a position of the scratch buffer and
+//! returns the one behind it.
+//!
+//! All of them go through [`value`], which is told by a [`Kind`] what it is given. That is smaller by far than a function
+//! for each type; what is called from outside has types.
+#![allow(unsafe_code)]
 
 use crate::drops;
 use crate::handle::{may_record, SpanHandle};
 use crate::link::Link;
-use crate::scratch::{self, get, put, LIMIT, LONGEST};
+use crate::msgpack::{head, shortest, text, text_cut, uint, Form};
+use crate::scratch::{self, get, put, LIMIT};
 use crate::value::{item, items, look, KeyValue, Kind};
+use core::ptr;
 
-/// How a number, a length or a count is written: up to `max` in the first byte, together with `fix`; else `code` and so
-/// many `bits`, and one more code for each doubling of these.
-#[derive(Clone, Copy)]
-struct Form(u32);
+// SAFETY, of the calls below: the pieces belong to the kind.
 
-impl Form {
-    const UINT: Form = Form::new(0, 0x7f, 0xcc, 8);
-    const NEGATIVE: Form = Form::new(0, 63, 0xd0, 8); // of twice the distance below -1
-    const FLOAT: Form = Form::new(0, 0, 0xcb, 64);
-    const STR: Form = Form::new(0xa0, 31, 0xd9, 8);
-    const ARRAY: Form = Form::new(0x90, 15, 0xdc, 16);
-    const MAP: Form = Form::new(0x80, 15, 0xde, 16);
-    /// U+FFFD as the number 0xbfbd behind a byte.
-    const REPLACEMENT: Form = Form::new(0, 0, 0xef, 16);
-
-    const fn new(fix: u32, max: u32, code: u32, bits: u32) -> Form {
-        Form(fix | max << 8 | code << 16 | bits << 24)
-    }
+/// A number, unless it is 0. One above 2^63-1 is dropped and counted.
+#[inline(always)]
+pub(crate) fn number_field(at: usize, name: &[u8], number: u64) -> usize {
+    unsafe { field(at, name, Kind::I64, ptr::null(), number) }
 }
 
-/// The shortest form for `size`, written with `value`. Of a first byte the buffer takes the low bits.
-#[inline(never)]
-fn shortest(at: usize, Form(form): Form, size: u64, value: u64) -> usize {
-    let (mut first, mut bits) = (form | value as u32, 0);
-    if size > (form >> 8 & 0xff).into() {
-        first = form >> 16;
-        bits = u64::from(form >> 24);
-        while bits < 64 && size >> (bits & 63) != 0 {
-            first += 1;
-            bits *= 2;
-        }
-    }
-    let mut at = put(at, first);
-    while bits != 0 {
-        bits = bits.wrapping_sub(8);
-        at = put(at, (value >> (bits & 63)) as u32);
-    }
-    at
+/// Trace flags, unless they say `sampled` and nothing else.
+#[inline(always)]
+pub(crate) fn flags_field(at: usize, name: &[u8], flags: u8) -> usize {
+    unsafe { field(at, name, Kind::FLAGS, ptr::null(), u64::from(flags) ^ Kind::DEFAULT_FLAGS) }
 }
 
-/// The header of a text or a container.
-#[inline(never)]
-fn head(at: usize, form: Form, count: usize) -> usize {
-    shortest(at, form, count as u64, count as u64)
+/// True.
+#[inline(always)]
+pub(crate) fn true_field(at: usize, name: &[u8]) -> usize {
+    unsafe { field(at, name, Kind::BOOL, ptr::null(), 1) }
 }
 
-#[inline(never)]
-fn uint(at: usize, value: u64) -> usize {
-    shortest(at, Form::UINT, value, value)
+/// A handle, where there is one.
+#[inline(always)]
+pub(crate) fn handle_field(at: usize, name: &[u8], handle: Option<&SpanHandle>) -> usize {
+    unsafe { field(at, name, Kind::HANDLE, handle.map_or(ptr::null(), pointer), handle.is_some().into()) }
 }
 
-/// A text. It is written twice: how long it is with all that is ill-formed repaired is known after the first time.
-#[inline(never)]
-pub(crate) fn text(at: usize, text: &[u8]) -> usize {
-    let size = characters(at, text) - at;
-    characters(head(at, Form::STR, size), text)
+/// A text, unless it is empty; a long one is cut.
+#[inline(always)]
+pub(crate) fn text_field(at: usize, name: &[u8], text: &[u8]) -> usize {
+    unsafe { field(at, name, Kind::NAME, text.as_ptr(), text.len() as u64) }
 }
 
-/// The characters of a text, each ill-formed maximal subsequence of which becomes U+FFFD (Unicode 3.9, "U+FFFD
-/// Substitution of Maximal Subparts").
-#[inline(never)]
-fn characters(mut at: usize, text: &[u8]) -> usize {
-    let mut mark = at; // where the character starts
-    let mut missing = 0; // how many of its bytes are still to come
-    let mut before = 0; // what is before this byte: the first byte of the character, or any good one
-    for byte in text {
-        let byte = u32::from(*byte);
-        if missing != 0 && !follows(before, byte) {
-            at = repair(mark);
-            missing = 0;
-        }
-        if missing != 0 {
-            missing -= 1;
-            before = 0xd0;
-        } else {
-            mark = at;
-            before = byte;
-            // What leads nothing is missing a byte too, and none follows it.
-            missing = u32::from(byte > 0x7f) + u32::from(byte > 0xdf) + u32::from(byte > 0xef);
-        }
-        at = put(at, byte);
-    }
-    if missing != 0 {
-        at = repair(mark);
-    }
-    at
+/// Attributes, where there are any.
+pub(crate) fn attributes(at: usize, pairs: &[KeyValue]) -> usize {
+    unsafe { field(at, b"attributes", Kind::PAIR.list(), pairs.as_ptr().cast(), pairs.len() as u64) }
 }
 
-fn repair(at: usize) -> usize {
-    head(at, Form::REPLACEMENT, 0xbfbd)
+/// Links, where there are any.
+#[inline(always)]
+pub(crate) fn links(at: usize, links: &[Link]) -> usize {
+    unsafe { field(at, b"links", Kind::LINK.list(), links.as_ptr().cast(), links.len() as u64) }
 }
 
-/// Whether a byte of a character is one that may follow the byte before: nothing overlong, no surrogate, no U+110000,
-/// nothing behind what leads no character.
-fn follows(before: u32, byte: u32) -> bool {
-    let pair = before << 8 | byte;
-    let within = |first: u32, last: u32| pair.wrapping_sub(first) <= last - first;
-    byte >> 6 == 2
-        && within(0xc280, 0xf48f)
-        && !within(0xe080, 0xe09f)
-        && !within(0xeda0, 0xedbf)
-        && !within(0xf080, 0xf08f)
+/// A key and a value, which is in three pieces.
+///
+/// # Safety
+///
+/// `data` and `bits` are pieces of a value of this kind.
+#[inline(always)]
+pub(crate) unsafe fn attribute(at: usize, key: &[u8], kind: Kind, data: *const u8, bits: u64) -> usize {
+    value(text(at, key), kind, data, bits)
+}
+
+fn pointer(handle: &SpanHandle) -> *const u8 {
+    (handle as *const SpanHandle).cast()
 }
 
 /// A field of the payload's map, which is left out where `bits` is 0, or where nothing is left of it. Below 0 it is a time
 /// that is out of range, and counted.
+///
+/// # Safety
+///
+/// `data` and `bits` are pieces of a value of this kind.
 #[inline(never)]
-pub(crate) fn field(at: usize, name: &[u8], kind: Kind, data: *const u8, bits: u64) -> usize {
+unsafe fn field(at: usize, name: &[u8], kind: Kind, data: *const u8, bits: u64) -> usize {
     if bits as i64 <= 0 {
         drops::add(bits != 0);
         return at;
@@ -127,88 +91,81 @@ pub(crate) fn field(at: usize, name: &[u8], kind: Kind, data: *const u8, bits: u
     end
 }
 
-/// A name or a message, cut at a character above [`LONGEST`]; a cut is counted.
-#[allow(unsafe_code)]
+/// A value, in three pieces.
+///
+/// # Safety
+///
+/// `data` and `bits` are pieces of a value of this kind.
 #[inline(never)]
-pub(crate) fn text_cut(at: usize, whole: &[u8]) -> usize {
-    let mut length = whole.len();
-    if length > LONGEST {
-        drops::add(true);
-        length = LONGEST;
-        // SAFETY: below the length that the text has.
-        while length > 0 && unsafe { whole.get_unchecked(length) } >> 6 == 2 {
-            length -= 1;
-        }
-    }
-    // SAFETY: at most the length that the text has.
-    text(at, unsafe { whole.get_unchecked(..length) })
-}
-
-/// A value, in the three pieces of a [`Value`](crate::value::Value).
-#[allow(unsafe_code)]
-#[inline(never)]
-pub(crate) fn value(at: usize, kind: Kind, data: *const u8, bits: u64) -> usize {
-    // SAFETY: `data` and `bits` are pieces of a value of this kind.
+unsafe fn value(at: usize, kind: Kind, data: *const u8, bits: u64) -> usize {
     match kind {
-        Kind::STR => text(at, unsafe { items(data, bits) }),
-        Kind::NAME => text_cut(at, unsafe { items(data, bits) }),
+        Kind::STR => text(at, items(data, bits)),
+        Kind::NAME => text_cut(at, items(data, bits)),
         Kind::BOOL => put(at, 0xc2 | bits as u32),
         Kind::I64 if (bits as i64) < 0 => shortest(at, Form::NEGATIVE, !bits << 1, bits),
         Kind::I64 => uint(at, bits),
-        Kind::FLAGS => uint(at, bits ^ 1),
+        Kind::FLAGS => uint(at, bits ^ Kind::DEFAULT_FLAGS),
         Kind::F64 => {
             let nan = f64::from_bits(bits).is_nan();
             shortest(at, Form::FLOAT, u64::MAX, if nan { 0x7ff8_0000_0000_0000 } else { bits })
         }
         Kind::HANDLE => {
-            let handle: &SpanHandle = unsafe { look(data) };
+            let handle: &SpanHandle = look(data);
             uint(uint(uint(put(at, 0x93), handle.trace_id_hi), handle.trace_id_lo), handle.span_id)
         }
-        Kind::PAIR => pair(at, unsafe { look(data) }),
-        Kind::LINK => link(at, unsafe { look(data) }),
+        Kind::PAIR => pair(at, look(data)),
+        Kind::LINK => link(at, look(data)),
         _ => array(at, kind, data, bits as usize),
     }
 }
 
+#[inline(never)]
 fn pair(at: usize, pair: &KeyValue) -> usize {
     let at = text(at, pair.key);
-    value(at, pair.value.kind, pair.value.data, pair.value.bits)
+    // SAFETY: pieces of one value.
+    unsafe { value(at, pair.value.kind, pair.value.data, pair.value.bits) }
 }
 
 /// Instead of a position: a link to an invalid handle.
 const SKIPPED: usize = 0;
 
+#[inline(never)]
 fn link(at: usize, link: &Link) -> usize {
     if !may_record(Some(link.handle)) {
         return SKIPPED;
     }
-    let handle: *const SpanHandle = link.handle;
     let pairs = link.attributes;
-    let end = text(put(at, 0x81 + u32::from(!pairs.is_empty())), b"handle");
-    let end = value(end, Kind::HANDLE, handle.cast(), 1);
-    if pairs.is_empty() {
-        return end;
+    let start = text(put(at, 0x81 + u32::from(!pairs.is_empty())), b"handle");
+    // SAFETY: a handle, and attributes, and how many.
+    unsafe {
+        let end = value(start, Kind::HANDLE, pointer(link.handle), 1);
+        if pairs.is_empty() {
+            return end;
+        }
+        value(text(end, b"attributes"), Kind::PAIR.array(), pairs.as_ptr().cast(), pairs.len() as u64)
     }
-    value(text(end, b"attributes"), Kind::PAIR.array(), pairs.as_ptr().cast(), pairs.len() as u64)
 }
 
 /// Of lists, each item that does not fit is dropped alone and counted.
-#[allow(unsafe_code)]
-fn array(at: usize, kind: Kind, data: *const u8, count: usize) -> usize {
+///
+/// # Safety
+///
+/// There are as many items behind `data`.
+unsafe fn array(at: usize, kind: Kind, data: *const u8, count: usize) -> usize {
     let of = kind.of_items();
     let form = if of == Kind::PAIR { Form::MAP } else { Form::ARRAY };
     let first = head(at, form, count);
-    let (mut end, mut kept, mut next) = (first, 0, data);
-    for _ in 0..count {
-        let (data, bits, behind) = unsafe { item(of, next) };
+    let (mut end, mut kept, mut next, mut left) = (first, 0, data, count);
+    while left > 0 {
+        left -= 1;
+        let (data, bits, behind) = item(of, next);
         next = behind;
-        match value(end, of, data, bits) {
-            SKIPPED => {}
-            written if written > LIMIT && kind.is_list() => drops::add(true),
-            written => {
-                kept += 1;
-                end = written;
-            }
+        let written = value(end, of, data, bits);
+        let fits = written <= LIMIT || !kind.is_list();
+        drops::add(!fits);
+        if fits && written != SKIPPED {
+            kept += 1;
+            end = written;
         }
     }
     if kept == count {

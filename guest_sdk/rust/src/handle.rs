@@ -61,18 +61,24 @@ impl SpanHandle {
     /// span.set("http.route", "/users/{id}");
     /// span.set("tags", &["fresh", "public"]);
     /// ```
+    #[allow(unsafe_code)]
     #[inline(always)]
     pub fn set<'v>(&self, key: impl AsRef<[u8]>, value: impl Into<Value<'v>>) {
         let Value { kind, data, bits, .. } = value.into();
-        self.set_attribute(key.as_ref(), kind, data, bits);
+        // SAFETY: the pieces of one value. Apart they are two bytes each where they are constants.
+        unsafe { self.set_attribute(key.as_ref(), kind, data, bits) };
     }
 
+    /// # Safety
+    ///
+    /// `data` and `bits` are pieces of a value of this kind.
+    #[allow(unsafe_code)]
     #[inline(never)]
-    fn set_attribute(&self, key: &[u8], kind: Kind, data: *const u8, bits: u64) {
+    unsafe fn set_attribute(&self, key: &[u8], kind: Kind, data: *const u8, bits: u64) {
         if !may_record(Some(self)) {
             return;
         }
-        let length = payload::attribute(key, kind, data, bits);
+        let length = payload::set_attribute(key, kind, data, bits);
         if length == FULL {
             drops::add(true);
         } else {
@@ -163,7 +169,7 @@ impl SpanHandle {
 #[inline(never)]
 pub(crate) fn may_record(handle: Option<&SpanHandle>) -> bool {
     match handle {
-        Some(handle) => handle.trace_id_hi | handle.trace_id_lo != 0 && handle.span_id != 0,
+        Some(handle) => (handle.trace_id_hi | handle.trace_id_lo != 0) & (handle.span_id != 0),
         None => true,
     }
 }

@@ -42,6 +42,7 @@ mod event;
 mod handle;
 mod kind;
 mod link;
+mod msgpack;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 mod payload;

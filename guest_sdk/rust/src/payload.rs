@@ -1,12 +1,12 @@
 //! The structs of the ABI, each field at its place; one that has its default is left out.
 
-use crate::encode::{field, text, text_cut, value};
+use crate::encode::{attribute, attributes, flags_field, handle_field, links, number_field, text_field, true_field};
 use crate::handle::SpanHandle;
 use crate::link::Link;
+use crate::msgpack::{text, text_cut};
 use crate::scratch::put;
 use crate::traceparent::TraceParent;
 use crate::value::{KeyValue, Kind};
-use core::ptr;
 
 const IS_REMOTE: &[u8] = b"parent_is_remote";
 const START_TIME: &[u8] = b"start_time_unix_nanos";
@@ -21,20 +21,13 @@ const TIME: &[u8] = match START_TIME {
     short => short,
 };
 
+/// The start of a map of one field more than are counted later.
 #[inline(never)]
 fn named(name: &[u8]) -> usize {
     text_cut(text(put(0, 0x81), b"name"), name)
 }
 
-fn attributes(at: usize, attributes: &[KeyValue]) -> usize {
-    field(at, b"attributes", Kind::PAIR.list(), attributes.as_ptr().cast(), attributes.len() as u64)
-}
-
-fn uint(at: usize, name: &[u8], value: u64) -> usize {
-    field(at, name, Kind::I64, ptr::null(), value)
-}
-
-/// SpanStart
+/// A SpanStart; returns its length.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn span(
     name: &[u8],
@@ -42,35 +35,37 @@ pub(crate) fn span(
     parent: Option<&SpanHandle>,
     remote: Option<&TraceParent>,
     trace_state: &[u8],
-    attributes_: &[KeyValue],
-    links: &[Link],
-    start: u64,
+    pairs: &[KeyValue],
+    others: &[Link],
+    start_time: u64,
 ) -> usize {
-    let mut at = uint(named(name), b"kind", kind.into());
-    let handle: *const SpanHandle = parent.map_or(ptr::null(), |parent| parent);
-    at = field(at, PARENT, Kind::HANDLE, handle.cast(), parent.is_some().into());
+    let mut at = number_field(named(name), b"kind", kind.into());
+    at = handle_field(at, PARENT, parent);
     if let Some(remote) = remote {
-        at = field(at, IS_REMOTE, Kind::BOOL, ptr::null(), 1);
-        at = field(at, b"parent_flags", Kind::FLAGS, ptr::null(), u64::from(remote.flags) ^ 1);
-        at = field(at, b"trace_state", Kind::NAME, trace_state.as_ptr(), trace_state.len() as u64);
+        at = true_field(at, IS_REMOTE);
+        at = flags_field(at, b"parent_flags", remote.flags);
+        at = text_field(at, b"trace_state", trace_state);
     }
-    at = attributes(at, attributes_);
-    at = field(at, b"links", Kind::LINK.list(), links.as_ptr().cast(), links.len() as u64);
-    uint(at, START_TIME, start)
+    at = links(attributes(at, pairs), others);
+    number_field(at, START_TIME, start_time)
 }
 
-/// SpanEvent
-pub(crate) fn event(name: &[u8], attributes_: &[KeyValue], when: u64) -> usize {
-    uint(attributes(named(name), attributes_), TIME, when)
+/// A SpanEvent; returns its length.
+pub(crate) fn event(name: &[u8], pairs: &[KeyValue], time: u64) -> usize {
+    number_field(attributes(named(name), pairs), TIME, time)
 }
 
-/// SpanStatus
+/// A SpanStatus; returns its length.
 pub(crate) fn status(code: u32, message: &[u8]) -> usize {
-    let at = put(text(put(0, 0x81), b"code"), code);
-    field(at, b"message", Kind::NAME, message.as_ptr(), message.len() as u64)
+    text_field(put(text(put(0, 0x81), b"code"), code), b"message", message)
 }
 
-/// Attribute, or [`FULL`](scratch::FULL) where it does not fit.
-pub(crate) fn attribute(name: &[u8], kind: Kind, data: *const u8, bits: u64) -> usize {
-    value(text(put(0, 0x92), name), kind, data, bits)
+/// An Attribute; returns its length, or [`FULL`](crate::scratch::FULL) where it does not fit.
+///
+/// # Safety
+///
+/// `data` and `bits` are pieces of a value of this kind.
+#[allow(unsafe_code)]
+pub(crate) unsafe fn set_attribute(key: &[u8], kind: Kind, data: *const u8, bits: u64) -> usize {
+    attribute(put(0, 0x92), key, kind, data, bits)
 }

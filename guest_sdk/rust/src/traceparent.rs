@@ -36,9 +36,11 @@ impl TraceParent {
     fn read(text: &[u8]) -> Option<TraceParent> {
         let fixed: &[u8; LENGTH] = text.get(..LENGTH)?.try_into().ok()?;
         let mut bad = false;
-        for (index, byte) in fixed.iter().enumerate() {
-            let byte = u32::from(*byte);
-            bad |= if is_dash(index) { byte != 45 } else { !matches!(byte, 48..=57 | 97..=102) };
+        let mut index = 0;
+        while index < LENGTH {
+            let character = char::from(fixed[index]);
+            bad |= if is_dash(index) { character != '-' } else { !matches!(character, '0'..='9' | 'a'..='f') };
+            index += 1;
         }
         // SAFETY: the parts are bytes, and as many.
         let parts = unsafe { &*(fixed as *const [u8; LENGTH]).cast::<Parts<u8>>() };
@@ -75,8 +77,7 @@ const LENGTH: usize = size_of::<Parts<u8>>();
 
 /// Whether a dash stands here.
 fn is_dash(index: usize) -> bool {
-    const DASHES: u64 = 1 << 2 | 1 << 35 | 1 << 52;
-    DASHES >> index & 1 != 0
+    index == 2 || index == 35 || index == 52
 }
 
 /// The number that hexadecimal digits say.
@@ -96,7 +97,7 @@ fn number(digits: &[u8]) -> u64 {
 fn write(places: &mut [MaybeUninit<u8>], mut number: u64) {
     for place in places.iter_mut().rev() {
         let digit = number as u32 & 15;
-        *place = MaybeUninit::new((digit + if digit < 10 { 48 } else { 87 }) as u8);
+        *place = MaybeUninit::new((digit + u32::from(if digit < 10 { b'0' } else { b'a' - 10 })) as u8);
         number >>= 4;
     }
 }

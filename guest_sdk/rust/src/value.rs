@@ -21,8 +21,9 @@ impl Kind {
     pub(crate) const LINK: Kind = Kind(6);
     /// Text that is cut.
     pub(crate) const NAME: Kind = Kind(7);
-    /// Trace flags, of which bit 0 is told the other way round: so their default is 0.
+    /// Trace flags, told by their difference from the default.
     pub(crate) const FLAGS: Kind = Kind(8);
+    pub(crate) const DEFAULT_FLAGS: u64 = 1;
     const ARRAY: u32 = 16;
     const LIST: u32 = 32;
 
