@@ -25,11 +25,11 @@ mod imports {
     }
 }
 
-// SAFETY, of every call below: the host reads `length` bytes at the pointer, all of which the writer has written, and
+// SAFETY, of every call below: the host reads `length` bytes at the pointer, all of which were written into the scratch buffer, and
 // writes nothing but the 24 bytes of a handle, whose layout in memory is that of `SpanHandle` on a little-endian machine.
 // It keeps no pointer.
 
-pub(crate) fn start_span(length: usize, handle: *mut SpanHandle) {
+pub(crate) fn start_span(length: usize, handle: &mut SpanHandle) {
     unsafe { host::start_span(pointer(), length, handle) };
 }
 
@@ -53,9 +53,14 @@ pub(crate) fn end_span(span: &SpanHandle, end_time_unix_nanos: u64) {
     unsafe { host::end_span(hi, lo, id, end_time_unix_nanos) };
 }
 
+/// Whether there is a span, whose handle is then written.
+///
+/// # Safety
+///
+/// A handle can be written there.
 #[inline(always)]
-pub(crate) fn current_span(handle: *mut SpanHandle) -> bool {
-    unsafe { host::current_span(handle) != 0 }
+pub(crate) unsafe fn current_span(handle: *mut SpanHandle) -> bool {
+    host::current_span(handle) != 0
 }
 
 fn parts(span: &SpanHandle) -> (u64, u64, u64) {

@@ -21,7 +21,7 @@ const TIME: &[u8] = match START_TIME {
     short => short,
 };
 
-/// The start of a map of one field more than are counted later.
+/// The map of a span or an event, up to its name; the fields behind it are counted as they are written.
 #[inline(never)]
 fn named(name: &[u8]) -> usize {
     text_cut(text(put(0, 0x81), b"name"), name)

@@ -14,7 +14,7 @@ pub(crate) const FULL: usize = SIZE + 1;
 /// Where attributes and links end at the latest: a time fits behind them.
 pub(crate) const LIMIT: usize = FULL - 48;
 
-/// The most bytes of a name or a status message; so there is room for what follows, even where each byte becomes three.
+/// The most bytes of a name, a status message or a tracestate; so there is room for what follows, even where each byte becomes three.
 pub(crate) const LONGEST: usize = SIZE / 8;
 
 /// The bytes that the environment asks for when this is compiled, or 65,536, the most that hosts take by default.

@@ -50,6 +50,7 @@ impl Span {
         SpanBuilder::new(name.as_ref())
     }
 
+    /// Starts a span of nothing but these: the short way, which is short in a module too.
     #[inline(never)]
     pub(crate) fn with(name: &[u8], kind: u32, under_current: bool, parent: Option<&SpanHandle>) -> Span {
         start(name, kind, under_current, parent, None, nothing(), nothing(), nothing(), 0)
@@ -107,7 +108,8 @@ impl Drop for Span {
 #[inline(always)]
 pub fn current_span() -> Option<SpanHandle> {
     let mut handle = MaybeUninit::<SpanHandle>::uninit();
-    if !abi::current_span(handle.as_mut_ptr()) {
+    // SAFETY: it has room for a handle.
+    if !unsafe { abi::current_span(handle.as_mut_ptr()) } {
         return None;
     }
     // SAFETY: the host has written it. Number by number, since the compiler copies a handle as a whole twice.
@@ -130,7 +132,8 @@ pub(crate) fn start(
     time: u64,
 ) -> Span {
     let mut span = Span(SpanHandle::INVALID);
-    let found = under_current && abi::current_span(&mut span.0);
+    // SAFETY: it has a handle.
+    let found = under_current && unsafe { abi::current_span(&mut span.0) };
     let parent = if found { Some(&span.0) } else { parent };
     if may_record(parent) {
         let remote = remote.filter(|remote| may_record(Some(&remote.handle)));

@@ -104,6 +104,7 @@ fn write(places: &mut [MaybeUninit<u8>], mut number: u64) {
 
 /// A traceparent of version 00, as text; empty where the span is invalid.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub struct TraceParentText {
     parts: Parts<MaybeUninit<u8>>,
     length: usize,
