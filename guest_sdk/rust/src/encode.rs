@@ -177,9 +177,11 @@ unsafe fn array(at: usize, kind: Kind, data: *const u8, count: usize) -> usize {
     // The header is of fewer, and may be shorter.
     let mut at = head(at, form, kept);
     let mut from = first;
-    while from != end {
+    loop {
         at = put(at, get(from));
         from += 1;
+        if from == end {
+            return at;
+        }
     }
-    at
 }

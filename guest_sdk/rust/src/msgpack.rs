@@ -26,7 +26,7 @@ impl Form {
 
 /// The shortest form for `size`, written with `value`. Of a first byte the buffer takes the low bits.
 #[inline(never)]
-pub(crate) fn shortest(at: usize, Form(form): Form, size: u64, value: u64) -> usize {
+pub(crate) fn shortest(mut at: usize, Form(form): Form, size: u64, value: u64) -> usize {
     let (mut first, mut bits) = (form | value as u32, 0);
     if size > (form >> 8 & 0xff).into() {
         first = form >> 16;
@@ -36,12 +36,14 @@ pub(crate) fn shortest(at: usize, Form(form): Form, size: u64, value: u64) -> us
             bits *= 2;
         }
     }
-    let mut at = put(at, first);
-    while bits != 0 {
-        bits = bits.wrapping_sub(8);
-        at = put(at, (value >> (bits & 63)) as u32);
+    loop {
+        at = put(at, first);
+        if bits == 0 {
+            return at;
+        }
+        bits -= 8;
+        first = (value >> (bits & 63)) as u32;
     }
-    at
 }
 
 /// The header of a text or a container.

@@ -31,73 +31,82 @@ impl TraceParent {
         TraceParent::read(text.as_ref())
     }
 
-    #[allow(unsafe_code)]
     #[inline(never)]
     fn read(text: &[u8]) -> Option<TraceParent> {
         let fixed: &[u8; LENGTH] = text.get(..LENGTH)?.try_into().ok()?;
+        // Digits are shifted in from the right. The flags come first, so that each id ends up in one number.
+        let (mut head, mut hi, mut lo, mut id) = (0, 0, 0, 0);
         let mut bad = false;
-        let mut index = 0;
-        while index < LENGTH {
-            let character = char::from(fixed[index]);
-            bad |= if is_dash(index) { character != '-' } else { !matches!(character, '0'..='9' | 'a'..='f') };
+        let mut index = FLAGS;
+        loop {
+            let byte = u32::from(fixed[index]);
+            if is_dash(index) {
+                bad |= byte != b'-'.into();
+            } else {
+                // The four low bits of `a` are 1, and of all digits only letters have the bit above 0x3f.
+                let digit = (byte & 15) + (byte >> 6) * 9;
+                bad |= character(digit) != byte;
+                head = head << 4 | hi >> 60;
+                hi = hi << 4 | lo >> 60;
+                lo = lo << 4 | id >> 60;
+                id = id << 4 | u64::from(digit);
+            }
             index += 1;
+            if index == LENGTH {
+                index = 0;
+            }
+            if index == FLAGS {
+                break;
+            }
         }
-        // SAFETY: the parts are bytes, and as many.
-        let parts = unsafe { &*(fixed as *const [u8; LENGTH]).cast::<Parts<u8>>() };
-        let version = number(&parts.version);
-        let trace_id_hi = number(&parts.trace_id_hi);
-        let trace_id_lo = number(&parts.trace_id_lo);
-        let span_id = number(&parts.span_id);
+        let version = head & 0xff;
         if text.len() > LENGTH {
             bad |= version == 0 || text[LENGTH] != b'-';
         }
-        if bad || version == 0xff || trace_id_hi | trace_id_lo == 0 || span_id == 0 {
+        if bad || version == 0xff || hi | lo == 0 || id == 0 {
             return None;
         }
-        let handle = SpanHandle { trace_id_hi, trace_id_lo, span_id };
-        Some(TraceParent { handle, flags: number(&parts.flags) as u8 })
+        let handle = SpanHandle { trace_id_hi: hi, trace_id_lo: lo, span_id: id };
+        Some(TraceParent { handle, flags: (head >> 8) as u8 })
     }
 }
+
+/// Where the flags start.
+const FLAGS: usize = 53;
 
 /// The bytes of a traceparent by what they say.
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct Parts<B> {
-    version: [B; 2],
-    dash_1: B,
-    trace_id_hi: [B; 16],
-    trace_id_lo: [B; 16],
-    dash_2: B,
-    span_id: [B; 16],
-    dash_3: B,
-    flags: [B; 2],
+struct Parts {
+    version: [MaybeUninit<u8>; 2],
+    dash_1: MaybeUninit<u8>,
+    trace_id_hi: [MaybeUninit<u8>; 16],
+    trace_id_lo: [MaybeUninit<u8>; 16],
+    dash_2: MaybeUninit<u8>,
+    span_id: [MaybeUninit<u8>; 16],
+    dash_3: MaybeUninit<u8>,
+    flags: [MaybeUninit<u8>; 2],
 }
 
-const LENGTH: usize = size_of::<Parts<u8>>();
+const LENGTH: usize = size_of::<Parts>();
+
+/// The lowest hexadecimal digit of a number.
+#[inline(never)]
+fn character(number: u32) -> u32 {
+    let digit = number & 15;
+    digit + u32::from(if digit < 10 { b'0' } else { b'a' - 10 })
+}
 
 /// Whether a dash stands here.
 fn is_dash(index: usize) -> bool {
     index == 2 || index == 35 || index == 52
 }
 
-/// The number that hexadecimal digits say.
-#[inline(never)]
-fn number(digits: &[u8]) -> u64 {
-    let mut number = 0;
-    for digit in digits {
-        // The four low bits of `a` are 1, and only letters have the bit above 0x3f.
-        let digit = u32::from(*digit);
-        number = number << 4 | u64::from((digit & 15) + (digit >> 6) * 9);
-    }
-    number
-}
-
 /// A number as hexadecimal digits, as many as there are places.
 #[inline(never)]
 fn write(places: &mut [MaybeUninit<u8>], mut number: u64) {
     for place in places.iter_mut().rev() {
-        let digit = number as u32 & 15;
-        *place = MaybeUninit::new((digit + u32::from(if digit < 10 { b'0' } else { b'a' - 10 })) as u8);
+        *place = MaybeUninit::new(character(number as u32) as u8);
         number >>= 4;
     }
 }
@@ -106,7 +115,7 @@ fn write(places: &mut [MaybeUninit<u8>], mut number: u64) {
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct TraceParentText {
-    parts: Parts<MaybeUninit<u8>>,
+    parts: Parts,
     length: usize,
 }
 
@@ -146,7 +155,7 @@ impl TraceParentText {
     #[allow(unsafe_code)]
     pub fn as_bytes(&self) -> &[u8] {
         // SAFETY: `length` is not 0 only where all bytes were written.
-        unsafe { slice::from_raw_parts((&self.parts as *const Parts<_>).cast(), self.length) }
+        unsafe { slice::from_raw_parts((&self.parts as *const Parts).cast(), self.length) }
     }
 }
 

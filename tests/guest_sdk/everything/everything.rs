@@ -6,7 +6,7 @@ use bext_tracer::{current_span, dropped, KeyValue, Link, Span, SpanKind, StatusC
 #[no_mangle]
 pub extern "C" fn on_request_complete(event_json: *const u8, length: usize) -> i32 {
     let text = unsafe { core::slice::from_raw_parts(event_json, length) };
-    let now = length as u64;
+    let now = (length as u64) << 32;
     let root = Span::root("r", SpanKind::Server);
     let pairs = [KeyValue::new("k", text)];
     let span = Span::builder(text)
