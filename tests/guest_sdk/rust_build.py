@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from guest_sdk import driving
 from guest_sdk.conftest import ROOT
 from guest_sdk.driving import Driver
 
@@ -41,8 +42,8 @@ def cargo(command: str, *arguments: str, cwd: Path = CRATE, environment: Mapping
     return run(CARGO, command, *arguments, cwd=cwd, environment=tools | dict(environment or {}))
 
 
-def build_driver(folder: Path, rustc: Path = RUSTC) -> Driver:
-    """The driver, with checks of overflow and bounds; a panic ends it with an error."""
+def build_driver(folder: Path, rustc: Path = RUSTC, buffer: int | None = None) -> Driver:
+    """The driver, with checks of overflow and bounds, and a buffer of so many bytes; a panic ends it with an error."""
     run(
         rustc,
         *NATIVE,
@@ -52,6 +53,7 @@ def build_driver(folder: Path, rustc: Path = RUSTC) -> Driver:
         "--out-dir",
         folder,
         CRATE / "src" / "lib.rs",
+        environment={"PATH": "/usr/bin:/bin"} | ({} if buffer is None else {"BEXT_TRACER_BUFFER_BYTES": str(buffer)}),
     )
     library = folder / "libbext_tracer.rlib"
     output = folder / "driver"
@@ -61,6 +63,13 @@ def build_driver(folder: Path, rustc: Path = RUSTC) -> Driver:
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Driver:
-    """The driver that runs the Rust SDK natively."""
+    """The driver that runs the Rust SDK natively, with a buffer that no test fills."""
     need_debians_rust()
-    return build_driver(tmp_path_factory.mktemp("rust_driver"))
+    return build_driver(tmp_path_factory.mktemp("rust_driver"), buffer=driving.AMPLE)
+
+
+@pytest.fixture(scope="module")
+def plain_driver(tmp_path_factory: pytest.TempPathFactory) -> Driver:
+    """The same, with the buffer that the SDK has by default."""
+    need_debians_rust()
+    return build_driver(tmp_path_factory.mktemp("rust_plain_driver"))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import msgpack
 import pytest
 
 from guest_sdk import driving
 from guest_sdk.driving import Driver
-from guest_sdk.rust_build import driver
+from guest_sdk.rust_build import build_driver, driver, plain_driver
 from guest_sdk.test_c_calls import (
     INVALID_HANDLES,
     test_a_child_of_an_invalid_parent_is_invalid_without_a_host_call,
@@ -38,6 +39,7 @@ from guest_sdk.test_c_encoding import (
 
 __all__ = [
     "driver",
+    "plain_driver",
     "test_a_builder_can_be_started_again_and_added_to",
     "test_a_child_of_an_invalid_parent_is_invalid_without_a_host_call",
     "test_a_float_is_always_64_bits",
@@ -62,8 +64,9 @@ __all__ = [
 
 pytestmark = pytest.mark.toolchain
 
-MOST = 128  # attributes of one builder, and links
-BUFFER = 4096  # a builder's own
+BUFFER = 65536  # the SDK's, by default
+LONGEST = BUFFER // 8  # a name, or a status message
+SPARE = 48  # bytes that attributes and links leave free
 ARENA = 65536
 MAX_TIME = (1 << 63) - 1
 
@@ -104,22 +107,13 @@ def test_every_kind(driver: Driver, kind: int):
 # --- What does not fit ------------------------------------------------------------------------------------------------
 
 
-def test_more_attributes_or_links_than_a_builder_has_room_for_are_dropped(driver: Driver):
-    attributes = [driving.attr(f"{i}", i) for i in range(MOST + 1)]
-    links = [driving.link((1, 1, i + 1)) for i in range(MOST + 2)]
-    lines = driver.run(driving.span("s"), *attributes, *links, "start", "dropped")
-    fields = {"attributes": {f"{i}": i for i in range(MOST)}, "links": [{"handle": [1, 1, i + 1]} for i in range(MOST)]}
-    assert bytes.fromhex(lines[0].split()[1]) == driving.pack({"name": "s"} | fields)
-    assert driving.dropped(lines) == 3
-
-
-@pytest.mark.parametrize("length", [*range(3300, 4200, 7), 5000, 70000])
-def test_what_does_not_fit_is_dropped_alone_and_the_rest_stays(driver: Driver, length: int):
+@pytest.mark.parametrize("length", [*range(BUFFER - 700, BUFFER + 50, 11), 70000])
+def test_what_does_not_fit_is_dropped_alone_and_the_rest_stays(plain_driver: Driver, length: int):
     """Attributes, links and the time around one attribute of nearly the whole buffer."""
     pairs = {**{f"{i}": i for i in range(14)}, "long": "x" * length, "short": True}
     attributes = [driving.attr(key, value) for key, value in pairs.items()]
     around = [f"time {MAX_TIME}", driving.link((2**64 - 1,) * 3), driving.remote((2**64 - 1,) * 3, 3, "a=b")]
-    lines = driver.run(driving.span("s", 3, 0), *attributes, *around, "start", "dropped")
+    lines = plain_driver.run(driving.span("s", 3), *attributes, *around, "start", "dropped")
     payload = bytes.fromhex(lines[0].split()[1])
     fields = msgpack.unpackb(payload)
     assert driving.pack(fields) == payload
@@ -128,42 +122,90 @@ def test_what_does_not_fit_is_dropped_alone_and_the_rest_stays(driver: Driver, l
     kept = [key for key in pairs if key in fields["attributes"]]
     assert list(fields["attributes"].items()) == [(key, pairs[key]) for key in kept]
     assert driving.dropped(lines) == len(pairs) - len(kept) + ("links" not in fields)
-    assert kept == list(pairs) or kept == [key for key in pairs if key != "long"] or length > BUFFER - 700
+    assert kept == list(pairs) or kept == [key for key in pairs if key != "long"] or length > BUFFER - 400
 
 
-def test_what_does_not_fit_leaves_no_header_behind(driver: Driver):
-    lines = driver.run(
-        driving.span("s", 0, 0), driving.attr("k", "x" * 5000), driving.link((1, 1, 1), {"k": "x" * 5000}), "start", "dropped"
-    )
+def test_a_payload_is_as_long_as_the_buffer_and_no_longer(plain_driver: Driver):
+    fits = BUFFER - len(driving.pack(["k", "x" * (BUFFER - 9)])) + BUFFER - 9
+    attributes = [driving.set_attribute("k", "x" * length) for length in (fits, fits + 1)]
+    assert [len(payload) for payload in plain_driver.payloads(*attributes)] == [BUFFER]
+    assert driving.dropped(plain_driver.run(*attributes, "dropped")) == 1
+
+
+@pytest.mark.parametrize("field", ["attributes", "links"])
+def test_a_list_is_filled_in_order(plain_driver: Driver, field: str):
+    """Of many the first ones, whatever the header is wide."""
+    count = 9000
+    pieces = [driving.attr(f"{i}", i) if field == "attributes" else driving.link((1, 1, i + 1)) for i in range(count)]
+    lines = plain_driver.run(driving.span("s"), *pieces, "time 5", "start", "dropped")
+    payload = bytes.fromhex(lines[0].split()[1])
+    fields = msgpack.unpackb(payload)
+    kept = len(fields[field])
+    expected = {f"{i}": i for i in range(kept)} if field == "attributes" else [{"handle": [1, 1, i + 1]} for i in range(kept)]
+    assert payload == driving.pack({"name": "s", field: expected, "start_time_unix_nanos": 5})
+    assert BUFFER - 2 * SPARE < len(payload) <= BUFFER
+    assert driving.dropped(lines) == count - kept
+
+
+@pytest.mark.parametrize("short", [0, 14, 15, 16, 17])
+def test_the_header_is_of_those_that_are_kept(plain_driver: Driver, short: int):
+    """Where some are dropped, the header gets shorter, and so what stands behind it moves."""
+    long = [driving.attr(f"long {i}", "x" * BUFFER) for i in range(3)]
+    links = [driving.link((1, 1, 1)), driving.link((2, 2, 2), {"long": "x" * BUFFER}), driving.link(driving.INVALID)] * 8
+    attributes = [driving.attr(f"{i}", i) for i in range(short)]
+    lines = plain_driver.run(driving.span("s"), *long[:2], *attributes, long[2], *links, "start", "dropped")
+    fields = {"name": "s"} | ({"attributes": {f"{i}": i for i in range(short)}} if short else {})
+    assert bytes.fromhex(lines[0].split()[1]) == driving.pack(fields | {"links": [{"handle": [1, 1, 1]}] * 8})
+    assert driving.dropped(lines) == 3 + 8
+
+
+def test_what_does_not_fit_leaves_no_header_behind(plain_driver: Driver):
+    long = "x" * BUFFER
+    lines = plain_driver.run(driving.span("s"), driving.attr("k", long), driving.link((1, 1, 1), {"k": long}), "start", "dropped")
     assert bytes.fromhex(lines[0].split()[1]) == driving.pack({"name": "s"})
     assert driving.dropped(lines) == 2
 
 
-@pytest.mark.parametrize("unit", [b"x", b"\xff", b"\xc3\xa9", b"\xf0\x9f\x8c\x8d", b"\xf0\x9f\x8c"])
-def test_a_long_name_is_cut_and_everything_else_fits(driver: Driver, unit: bytes):
-    state = b"\xff" * 512
-    long = unit * 5000
-    lines = driver.run(
-        driving.span(long, 3, 0), driving.remote((2**64 - 1,) * 3, 255, state), f"time {MAX_TIME}", driving.attr("k", 1), "start", "dropped"
+@pytest.mark.parametrize("unit", [b"x", b"\xff", b"\xc3\xa9", b"\xe2\x82\xac", b"\xf0\x9f\x8c\x8d", b"\xf0\x9f\x8c", b"\x80"])
+@pytest.mark.parametrize("before", range(4))
+def test_a_long_name_is_cut_and_everything_else_fits(plain_driver: Driver, unit: bytes, before: int):
+    long = b"a" * before + unit * BUFFER
+    lines = plain_driver.run(
+        driving.span(long, 3),
+        driving.remote((2**64 - 1,) * 3, 255, b"\xff" * LONGEST),
+        f"time {MAX_TIME}",
+        driving.attr("k", 1),
+        "start",
+        "dropped",
     )
     fields = msgpack.unpackb(bytes.fromhex(lines[0].split()[1]))
     assert long.decode(errors="replace").startswith(fields["name"])
-    assert 500 <= len(fields["name"].encode()) <= 3 * 512
+    assert len(fields["name"].encode()) <= 3 * LONGEST
+    assert len(fields["name"].encode()) > LONGEST - 4 or unit == b"\x80"
     assert {"kind", "parent", "parent_flags", "trace_state", "attributes", "start_time_unix_nanos"} <= fields.keys()
     assert driving.dropped(lines) == 1
 
 
-def test_a_tracestate_that_cannot_be_valid_is_dropped(driver: Driver):
-    lines = driver.run(driving.span("s"), driving.remote((1, 2, 3), 1, "x" * 513), "start", "dropped")
-    assert bytes.fromhex(lines[0].split()[1]) == driving.pack({"name": "s", "parent": [1, 2, 3], "parent_is_remote": True})
+def test_a_name_of_the_longest_length_is_not_cut(plain_driver: Driver):
+    lines = plain_driver.run(driving.span("x" * LONGEST), "start", driving.span("x" * (LONGEST + 1)), "start", "dropped")
+    assert [bytes.fromhex(line.split()[1]) for line in lines[::2][:2]] == [driving.pack({"name": "x" * LONGEST})] * 2
     assert driving.dropped(lines) == 1
 
 
-def test_what_does_not_fit_the_scratch_buffer_is_dropped_or_cut(driver: Driver):
-    lines = driver.run(driving.set_attribute("k", "x" * 5000), driving.set_attribute("k", ["x"] * 5000), "dropped")
+def test_an_attribute_is_dropped_and_a_message_is_cut(plain_driver: Driver):
+    lines = plain_driver.run(driving.set_attribute("k", "x" * BUFFER), driving.set_attribute("k", ["x"] * BUFFER), "dropped")
     assert lines == ["dropped 2"]
-    assert msgpack.unpackb(driver.payload(driving.status(2, "\u00e9" * 5000))) == {"code": 2, "message": "\u00e9" * 675}
-    assert len(driver.payload(driving.status(2, b"\xff" * 5000))) <= BUFFER
+    message = "\u00e9" * (LONGEST // 2)
+    assert msgpack.unpackb(plain_driver.payload(driving.status(2, message * 2))) == {"code": 2, "message": message}
+    assert len(plain_driver.payload(driving.status(2, b"\xff" * BUFFER))) <= BUFFER
+
+
+def test_a_buffer_of_another_size(tmp_path: Path):
+    small = build_driver(tmp_path, buffer=8192)
+    assert [len(payload) for payload in small.payloads(*(driving.set_attribute("k", "x" * length) for length in (8185, 8186, 8187)))] == [
+        8191,
+        8192,
+    ]
 
 
 def test_a_time_out_of_range_is_dropped(driver: Driver):

@@ -6,8 +6,10 @@ Debian's, since it is the one that brings wasm's standard library along. No carg
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +28,8 @@ OPTIONS: Final = ("--edition=2021", f"--target={TARGET}", "-Copt-level=z", "-Cpa
 LIBRARY: Final = ("--crate-name=bext_tracer", "--crate-type=rlib", '--cfg=feature="arena"', '--cfg=feature="panic-handler"')
 FIXTURE: Final = ("--crate-type=cdylib", "-Clto", "-Ccodegen-units=1", "-Cstrip=symbols", "-Clink-arg=--compress-relocations")
 STACK: Final = "-Clink-arg=-zstack-size=262144"  # of `large_payload`; a megabyte without
+BUFFERS: Final = {"large_payload": "131072"}
+"""Bytes of the SDK's buffer: one payload of this guest is above the host's limit, and so above what the SDK has by default."""
 
 
 def check() -> None:
@@ -40,24 +44,25 @@ def compile_fixture(source: Path) -> bytes:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         library = folder / "libbext_tracer.rlib"
-        library.write_bytes(_library())
+        library.write_bytes(_library(BUFFERS.get(source.stem, "65536")))
         output = folder / "fixture.wasm"
         _run(RUSTC, *OPTIONS, *FIXTURE, STACK, f"--extern=bext_tracer={library}", "-o", output, source)
         return output.read_bytes()
 
 
 @functools.cache
-def _library() -> bytes:
-    """The crate, compiled once a run."""
+def _library(buffer: str) -> bytes:
+    """The crate with such a buffer, compiled once a run."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "libbext_tracer.rlib"
-        _run(RUSTC, *OPTIONS, *LIBRARY, "-o", output, SDK)
+        _run(RUSTC, *OPTIONS, *LIBRARY, "-o", output, SDK, environment={"BEXT_TRACER_BUFFER_BYTES": buffer})
         return output.read_bytes()
 
 
-def _run(*command: str | Path) -> str:
+def _run(*command: str | Path, environment: Mapping[str, str] | None = None) -> str:
     """What a command prints, or BuildError with its complaints."""
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    settings = os.environ | dict(environment or {})
+    done = subprocess.run(list(map(str, command)), env=settings, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BuildError(f"{command[-1]} does not compile:\n{done.stderr}")
     return done.stdout

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use crate::handle::SpanHandle;
-use crate::writer::Byte;
+use crate::scratch::pointer;
 
 #[cfg(target_arch = "wasm32")]
 use imports as host;
@@ -25,27 +25,27 @@ mod imports {
     }
 }
 
-// SAFETY, of every call below: the host reads `length` bytes at the pointer, all of which the writer has written, and
+// SAFETY, of every call below: the host reads `length` bytes at the pointer, all of which were written into the scratch buffer, and
 // writes nothing but the 24 bytes of a handle, whose layout in memory is that of `SpanHandle` on a little-endian machine.
 // It keeps no pointer.
 
-pub(crate) fn start_span(payload: &[Byte], handle: &mut SpanHandle) {
-    unsafe { host::start_span(payload.as_ptr().cast(), payload.len(), handle) };
+pub(crate) fn start_span(length: usize, handle: &mut SpanHandle) {
+    unsafe { host::start_span(pointer(), length, handle) };
 }
 
-pub(crate) fn set_attribute(span: &SpanHandle, payload: &[Byte]) {
+pub(crate) fn set_attribute(span: &SpanHandle, length: usize) {
     let (hi, lo, id) = parts(span);
-    unsafe { host::set_attribute(hi, lo, id, payload.as_ptr().cast(), payload.len()) };
+    unsafe { host::set_attribute(hi, lo, id, pointer(), length) };
 }
 
-pub(crate) fn set_status(span: &SpanHandle, payload: &[Byte]) {
+pub(crate) fn set_status(span: &SpanHandle, length: usize) {
     let (hi, lo, id) = parts(span);
-    unsafe { host::set_status(hi, lo, id, payload.as_ptr().cast(), payload.len()) };
+    unsafe { host::set_status(hi, lo, id, pointer(), length) };
 }
 
-pub(crate) fn add_event(span: &SpanHandle, payload: &[Byte]) {
+pub(crate) fn add_event(span: &SpanHandle, length: usize) {
     let (hi, lo, id) = parts(span);
-    unsafe { host::add_event(hi, lo, id, payload.as_ptr().cast(), payload.len()) };
+    unsafe { host::add_event(hi, lo, id, pointer(), length) };
 }
 
 pub(crate) fn end_span(span: &SpanHandle, end_time_unix_nanos: u64) {
@@ -53,8 +53,14 @@ pub(crate) fn end_span(span: &SpanHandle, end_time_unix_nanos: u64) {
     unsafe { host::end_span(hi, lo, id, end_time_unix_nanos) };
 }
 
-pub(crate) fn current_span(handle: &mut SpanHandle) -> bool {
-    unsafe { host::current_span(handle) != 0 }
+/// Whether there is a span, whose handle is then written.
+///
+/// # Safety
+///
+/// A handle can be written there.
+#[inline(always)]
+pub(crate) unsafe fn current_span(handle: *mut SpanHandle) -> bool {
+    host::current_span(handle) != 0
 }
 
 fn parts(span: &SpanHandle) -> (u64, u64, u64) {

@@ -25,7 +25,7 @@ static ARENA: Arena = Arena { bytes: Bytes(UnsafeCell::new([0; SIZE])), used: Ce
 impl Arena {
     fn alloc(&self, length: usize) -> *mut u8 {
         let used = self.used.get();
-        if length == 0 || length > SIZE - used {
+        if length.wrapping_sub(1) >= SIZE - used {
             return ptr::null_mut();
         }
         self.used.set(used + ((length + 7) & !7));
@@ -35,12 +35,11 @@ impl Arena {
 
     fn free(&self, pointer: *mut u8) {
         let start = self.bytes.0.get() as usize;
-        if (pointer as usize).wrapping_sub(start) < self.used.get() {
+        let used = self.used.get();
+        if (pointer as usize).wrapping_sub(start) < used {
             let lent = self.lent.get() - 1;
             self.lent.set(lent);
-            if lent == 0 {
-                self.used.set(0);
-            }
+            self.used.set(if lent == 0 { 0 } else { used });
         }
     }
 }

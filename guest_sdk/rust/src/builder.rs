@@ -1,128 +1,123 @@
 //! Spans, piece by piece.
 
-use crate::abi;
 use crate::handle::SpanHandle;
 use crate::kind::SpanKind;
-use crate::payload::{Payload, Relation};
-use crate::span::Span;
+use crate::link::Link;
+use crate::span::{start, Span};
 use crate::traceparent::TraceParent;
-use crate::value::{KeyValue, Value};
-use crate::writer::{lend, Byte};
-use core::fmt;
+use crate::value::{nothing, KeyValue};
 
 /// A span that is to be started.
 ///
-/// The calls may come in any order; the last one counts of those that set one thing. The builder borrows what it is
-/// given, and copies nothing before [`start`](SpanBuilder::start). What does not fit then is dropped alone and
-/// [counted](crate::dropped()), and the span still starts: there is room for 128 attributes, 128 links, and for a payload
-/// of 4 KiB, or as much as is lent by [`with_buffer`](SpanBuilder::with_buffer).
+/// The calls may come in any order; the last one counts of those that set one thing. The builder only borrows what it is
+/// given, so it can be copied, and started several times. What does not fit into the SDK's buffer when it is started is
+/// dropped alone and [counted](crate::dropped()), and the span still starts: each attribute and each link that does not
+/// fit, and what is behind the first eighth of the buffer of the name or of the tracestate.
 ///
 /// ```
-/// use bext_tracer::{KeyValue, Span, SpanKind, TraceParent};
+/// use bext_tracer::{KeyValue, Link, Span, SpanKind, TraceParent};
 ///
 /// # let header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 /// # let other = bext_tracer::SpanHandle::INVALID;
 /// let span = Span::builder("consume")
 ///     .kind(SpanKind::Consumer)
-///     .remote_parent(TraceParent::parse(header), "")
-///     .attr("tags", &["fresh", "public"])
-///     .link_with(&other, &[KeyValue::new("retries", 2)])
+///     .remote_parent(TraceParent::parse(header).as_ref(), "")
+///     .attributes(&[KeyValue::new("tags", &["fresh", "public"])])
+///     .links(&[Link::new(&other, &[KeyValue::new("retries", 2)])])
 ///     .start();
 /// ```
+#[derive(Clone, Copy, Debug)]
 #[must_use = "a span starts with `start`"]
 pub struct SpanBuilder<'b> {
-    payload: Payload<'b>,
-    lent: &'b mut [Byte],
+    name: &'b [u8],
+    kind: SpanKind,
+    under_current: bool,
+    parent: Option<&'b SpanHandle>,
+    remote: Option<&'b TraceParent>,
+    trace_state: &'b [u8],
+    attributes: &'b [KeyValue<'b>],
+    links: &'b [Link<'b>],
+    start_time: u64,
 }
 
 impl<'b> SpanBuilder<'b> {
+    #[inline(always)]
     pub(crate) fn new(name: &'b [u8]) -> Self {
-        SpanBuilder { payload: Payload::new(name), lent: &mut [] }
-    }
-
-    /// Lends a buffer for the payload, with a margin of 64 bytes. One below 4 KiB is not used. A name above an eighth of
-    /// the buffer is cut at a character and counted. Hosts refuse payloads above 64 KiB, by default.
-    ///
-    /// ```
-    /// # use bext_tracer::Span;
-    /// # let body = "";
-    /// let mut buffer = [0; 16_384];
-    /// let span = Span::builder("upload").with_buffer(&mut buffer).attr("body", body).start();
-    /// ```
-    pub fn with_buffer(&mut self, buffer: &'b mut [u8]) -> &mut Self {
-        self.lent = lend(buffer);
-        self
+        SpanBuilder {
+            name,
+            kind: SpanKind::Internal,
+            under_current: false,
+            parent: None,
+            remote: None,
+            trace_state: nothing(),
+            attributes: nothing(),
+            links: nothing(),
+            start_time: 0,
+        }
     }
 
     /// Sets the kind; without one it is [`Internal`](SpanKind::Internal).
-    pub fn kind(&mut self, kind: SpanKind) -> &mut Self {
-        self.payload.kind = kind;
-        self
+    #[inline(always)]
+    pub fn kind(self, kind: SpanKind) -> Self {
+        SpanBuilder { kind, ..self }
     }
 
     /// Sets the parent; without one the span is a root. Below an invalid parent it is invalid, without asking the host.
-    pub fn parent(&mut self, parent: &SpanHandle) -> &mut Self {
-        self.payload.relation = Relation::Local;
-        self.payload.parent = *parent;
-        self
+    #[inline(always)]
+    pub fn parent(self, parent: &'b SpanHandle) -> Self {
+        SpanBuilder { under_current: false, parent: Some(parent), remote: None, ..self }
     }
 
-    /// Makes the host's span round this call the parent, or none where there is none.
-    pub fn under_current(&mut self) -> &mut Self {
-        let found = abi::current_span(&mut self.payload.parent);
-        self.payload.relation = if found { Relation::Local } else { Relation::None };
-        self
+    /// Makes the host's span round this call the parent, or none where there is none. It is asked for by
+    /// [`start`](SpanBuilder::start).
+    #[inline(always)]
+    pub fn under_current(self) -> Self {
+        SpanBuilder { under_current: true, parent: None, remote: None, ..self }
     }
 
-    /// Sets a parent from another process, or none, and its W3C tracestate (`""` for none; one above 512 bytes is
-    /// dropped and counted). The host's policy decides what becomes of it.
+    /// Sets a parent from another process, or none, and its W3C tracestate, `""` for none. The host's policy decides what
+    /// becomes of them, and it ignores a tracestate that is not valid.
+    #[inline(always)]
     pub fn remote_parent(
-        &mut self,
-        parent: impl Into<Option<TraceParent>>,
+        self,
+        parent: impl Into<Option<&'b TraceParent>>,
         trace_state: &'b (impl AsRef<[u8]> + ?Sized),
-    ) -> &mut Self {
-        let parent = parent.into().unwrap_or(TraceParent { handle: SpanHandle::INVALID, flags: 0 });
-        self.payload.relation = if parent.handle.is_invalid() { Relation::None } else { Relation::Remote };
-        self.payload.parent = parent.handle;
-        self.payload.flags = parent.flags;
-        self.payload.trace_state = trace_state.as_ref();
-        self
+    ) -> Self {
+        let (remote, trace_state) = (parent.into(), trace_state.as_ref());
+        SpanBuilder { under_current: false, parent: None, remote, trace_state, ..self }
     }
 
-    /// Adds an attribute. Of two with the same key the host takes the last value.
-    pub fn attr(&mut self, key: &'b (impl AsRef<[u8]> + ?Sized), value: impl Into<Value<'b>>) -> &mut Self {
-        self.payload.attribute(key.as_ref(), value.into());
-        self
+    /// Sets the attributes. Of two with the same key the host takes the last value.
+    #[inline(always)]
+    pub fn attributes(self, attributes: &'b [KeyValue<'b>]) -> Self {
+        SpanBuilder { attributes, ..self }
     }
 
-    /// Adds a link to another span. One to an invalid handle is skipped, and not counted.
-    pub fn link(&mut self, other: &'b SpanHandle) -> &mut Self {
-        self.link_with(other, &[])
-    }
-
-    /// Adds a link with attributes. Where they do not all fit, the link is dropped as a whole and counted once.
-    #[inline(never)]
-    pub fn link_with(&mut self, other: &'b SpanHandle, attributes: &'b [KeyValue<'b>]) -> &mut Self {
-        self.payload.link(other, attributes);
-        self
+    /// Sets the links to other spans.
+    #[inline(always)]
+    pub fn links(self, links: &'b [Link<'b>]) -> Self {
+        SpanBuilder { links, ..self }
     }
 
     /// Sets the start time in nanoseconds since 1970; 0 is the host's clock. One above 2^63-1 is dropped and counted.
-    pub fn start_time(&mut self, start_time_unix_nanos: u64) -> &mut Self {
-        self.payload.time = start_time_unix_nanos;
-        self
+    #[inline(always)]
+    pub fn start_time(self, start_time_unix_nanos: u64) -> Self {
+        SpanBuilder { start_time: start_time_unix_nanos, ..self }
     }
 
-    /// Starts the span. The builder stays as it was.
-    pub fn start(&mut self) -> Span {
-        let mut span = Span(SpanHandle::INVALID);
-        self.payload.send(self.lent, Some(&mut span.0));
-        span
-    }
-}
-
-impl fmt::Debug for SpanBuilder<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("SpanBuilder").finish_non_exhaustive()
+    /// Starts the span.
+    #[inline(always)]
+    pub fn start(self) -> Span {
+        start(
+            self.name,
+            self.kind as u32,
+            self.under_current,
+            self.parent,
+            self.remote,
+            self.trace_state,
+            self.attributes,
+            self.links,
+            self.start_time,
+        )
     }
 }

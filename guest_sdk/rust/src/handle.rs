@@ -4,17 +4,11 @@ use crate::abi;
 use crate::drops;
 use crate::event::EventBuilder;
 use crate::kind::{SpanKind, StatusCode};
+use crate::payload;
+use crate::scratch::FULL;
 use crate::span::Span;
 use crate::traceparent::TraceParentText;
-use crate::value::Value;
-use crate::writer::Writer;
-use core::mem::MaybeUninit;
-
-/// Bytes behind one attribute that is set, and behind a status.
-const SCRATCH: usize = 4096;
-
-/// A third of it, since each byte that is ill-formed becomes three.
-const LONGEST_MESSAGE: usize = 1350;
+use crate::value::{nothing, KeyValue, Kind, Value};
 
 /// The name of a span, as a plain value: copy it, keep it, pass it as a parent.
 ///
@@ -40,7 +34,7 @@ impl SpanHandle {
     /// Whether the trace id or the span id is zero, as for a span that was not sampled.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
-        self.trace_id_hi | self.trace_id_lo == 0 || self.span_id == 0
+        !may_record(Some(self))
     }
 
     /// Starts a span below this one, on the host's clock. Below an invalid one it is invalid, without asking the host.
@@ -50,14 +44,15 @@ impl SpanHandle {
     /// # let request = Span::root("GET /", SpanKind::Server);
     /// let query = request.child("db.query", SpanKind::Client);
     /// ```
+    #[inline(always)]
     pub fn child(&self, name: impl AsRef<[u8]>, kind: SpanKind) -> Span {
-        Span::start_under(name.as_ref(), kind, Some(self))
+        Span::with(name.as_ref(), kind as u32, false, Some(self))
     }
 
     /// Sets an attribute, or overwrites the one with this key.
     ///
-    /// Dropped and counted where key and value take more than 4 KiB; [`Span::builder`] and [`event`](Self::event) take
-    /// longer ones. The host drops an empty key, and keys that start with `bext.`.
+    /// Dropped and counted where key and value do not fit into the SDK's buffer. The host drops an empty key, and keys that
+    /// start with `bext.`.
     ///
     /// ```
     /// # use bext_tracer::{Span, SpanKind};
@@ -66,61 +61,57 @@ impl SpanHandle {
     /// span.set("http.route", "/users/{id}");
     /// span.set("tags", &["fresh", "public"]);
     /// ```
+    #[allow(unsafe_code)]
+    #[inline(always)]
     pub fn set<'v>(&self, key: impl AsRef<[u8]>, value: impl Into<Value<'v>>) {
-        self.set_attribute(key.as_ref(), &value.into());
+        let Value { kind, data, bits, .. } = value.into();
+        // SAFETY: the pieces of one value. Apart they are two bytes each where they are constants.
+        unsafe { self.set_attribute(key.as_ref(), kind, data, bits) };
     }
 
+    /// # Safety
+    ///
+    /// `data` and `bits` are pieces of a value of this kind.
+    #[allow(unsafe_code)]
     #[inline(never)]
-    fn set_attribute(&self, key: &[u8], value: &Value) {
-        if self.is_invalid() {
+    unsafe fn set_attribute(&self, key: &[u8], kind: Kind, data: *const u8, bits: u64) {
+        if !may_record(Some(self)) {
             return;
         }
-        let mut scratch = [MaybeUninit::uninit(); SCRATCH];
-        let mut writer = Writer::new(&mut scratch);
-        writer.byte(0x92);
-        writer.attribute(key, value);
-        let length = writer.written();
-        match scratch.get(..length) {
-            Some(payload) => abi::set_attribute(self, payload),
-            None => drops::count(),
+        let length = payload::set_attribute(key, kind, data, bits);
+        if length == FULL {
+            drops::add(true);
+        } else {
+            abi::set_attribute(self, length);
         }
     }
 
     /// Sets the status. `Unset` never overwrites, and nothing overwrites `Ok`. The host keeps the message of an error
-    /// only; one above 1350 bytes is cut at a character and counted.
+    /// only; one above an eighth of the SDK's buffer is cut at a character and counted.
     pub fn set_status(&self, code: StatusCode, message: impl AsRef<[u8]>) {
-        self.set_code(code, message.as_ref());
+        self.set_code(code as u32, message.as_ref());
     }
 
     /// The same as [`set_status`](Self::set_status) with [`StatusCode::Ok`].
     pub fn set_ok(&self) {
-        self.set_code(StatusCode::Ok, &[]);
+        self.set_code(StatusCode::Ok as u32, nothing());
     }
 
     /// The same as [`set_status`](Self::set_status) with [`StatusCode::Error`].
     pub fn set_error(&self, message: impl AsRef<[u8]>) {
-        self.set_code(StatusCode::Error, message.as_ref());
+        self.set_code(StatusCode::Error as u32, message.as_ref());
     }
 
     #[inline(never)]
-    fn set_code(&self, code: StatusCode, message: &[u8]) {
-        if self.is_invalid() {
-            return;
+    fn set_code(&self, code: u32, message: &[u8]) {
+        if may_record(Some(self)) {
+            abi::set_status(self, payload::status(code, message));
         }
-        let mut scratch = [MaybeUninit::uninit(); SCRATCH];
-        let mut writer = Writer::new(&mut scratch);
-        writer.byte(if message.is_empty() { 0x81 } else { 0x82 });
-        writer.bytes(b"\xa4code");
-        writer.byte(code as u8);
-        if !message.is_empty() {
-            writer.bytes(b"\xa7message");
-            writer.text_cut(message, LONGEST_MESSAGE);
-        }
-        let length = writer.written();
-        abi::set_status(self, scratch.get(..length).unwrap_or(&[]));
     }
 
-    /// Adds an event without attributes, on the host's clock. A name above 510 bytes is cut at a character and counted.
+    /// Adds an event without attributes, on the host's clock. A name above an eighth of the SDK's buffer is cut at a
+    /// character and counted.
+    #[inline(always)]
     pub fn add_event(&self, name: impl AsRef<[u8]>) {
         EventBuilder::new(self, name.as_ref()).add();
     }
@@ -128,22 +119,32 @@ impl SpanHandle {
     /// Begins an event with attributes or a time, which [`add`](EventBuilder::add) adds to this span.
     ///
     /// ```
-    /// # use bext_tracer::{Span, SpanKind};
+    /// # use bext_tracer::{KeyValue, Span, SpanKind};
     /// # let span = Span::root("GET /", SpanKind::Server);
-    /// span.event("retry").attr("attempt", 2).attr("delay_ms", 12.5).add();
+    /// span.event("retry").attributes(&[KeyValue::new("attempt", 2), KeyValue::new("delay_ms", 12.5)]).add();
     /// ```
-    pub fn event<'b>(&self, name: &'b (impl AsRef<[u8]> + ?Sized)) -> EventBuilder<'b> {
+    #[inline(always)]
+    pub fn event<'b>(&'b self, name: &'b (impl AsRef<[u8]> + ?Sized)) -> EventBuilder<'b> {
         EventBuilder::new(self, name.as_ref())
     }
 
+    #[inline(never)]
+    pub(crate) fn add(&self, name: &[u8], attributes: &[KeyValue], time: u64) {
+        if may_record(Some(self)) {
+            abi::add_event(self, payload::event(name, attributes, time));
+        }
+    }
+
     /// Ends the span, on the host's clock.
+    #[inline(always)]
     pub fn end(&self) {
         self.end_at(0);
     }
 
     /// Ends the span at a time in nanoseconds since 1970. The host takes 0, and times above 2^63-1, as its clock.
+    #[inline(never)]
     pub fn end_at(&self, end_time_unix_nanos: u64) {
-        if !self.is_invalid() {
+        if may_record(Some(self)) {
             abi::end_span(self, end_time_unix_nanos);
         }
     }
@@ -158,8 +159,17 @@ impl SpanHandle {
     /// ```
     #[must_use]
     pub fn traceparent(&self, sampled: bool) -> TraceParentText {
-        let mut text = TraceParentText::new(self.is_invalid());
+        let mut text = TraceParentText::empty();
         text.fill(self, sampled);
         text
+    }
+}
+
+/// Whether there is no handle, or a valid one.
+#[inline(never)]
+pub(crate) fn may_record(handle: Option<&SpanHandle>) -> bool {
+    match handle {
+        Some(handle) => (handle.trace_id_hi | handle.trace_id_lo != 0) & (handle.span_id != 0),
+        None => true,
     }
 }

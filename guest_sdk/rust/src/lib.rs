@@ -15,10 +15,11 @@
 //! Rules that hold for everything here:
 //!
 //! - Nothing fails and nothing panics. What cannot be recorded is left out, and [`dropped()`] counts it.
-//! - On an invalid handle (a span that was not sampled) nothing is called and nothing counted.
+//! - On an invalid handle (of a span that was not sampled) nothing is called and nothing counted.
 //! - Text is `&str`, or `&[u8]` where it may be ill-formed; each ill-formed part becomes U+FFFD.
 //! - Whatever the order of the calls, the bytes are the ABI's canonical encoding.
-//! - No allocation. Payloads are written into 4 KiB of the stack, or into a buffer that you lend.
+//! - No allocation. Every payload is written into one static buffer of 65,536 bytes, as many as hosts take by default.
+//!   To have another, set `BEXT_TRACER_BUFFER_BYTES` (8192 or more) in the environment of the build.
 //!
 //! Features: `arena` (by default) exports `bext_alloc` and `bext_free`, through which the host hands over a hook's
 //! arguments, over 64 KiB; without it the guest brings its own. `panic-handler` is for guests without std.
@@ -36,16 +37,19 @@ mod abi;
 mod arena;
 mod builder;
 mod drops;
+mod encode;
 mod event;
 mod handle;
 mod kind;
+mod link;
+mod msgpack;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 mod payload;
+mod scratch;
 mod span;
 mod traceparent;
 mod value;
-mod writer;
 
 #[cfg(feature = "arena")]
 pub use arena::{bext_alloc, bext_free};
@@ -54,6 +58,7 @@ pub use drops::dropped;
 pub use event::EventBuilder;
 pub use handle::SpanHandle;
 pub use kind::{SpanKind, StatusCode};
+pub use link::Link;
 pub use span::{current_span, Span};
 pub use traceparent::{TraceParent, TraceParentText};
 pub use value::{KeyValue, Value};

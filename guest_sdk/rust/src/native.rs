@@ -7,6 +7,7 @@ use crate::handle::SpanHandle;
 use core::slice;
 use std::boxed::Box;
 use std::cell::RefCell;
+use std::vec::Vec;
 
 /// A host for native tests. Payloads are the msgpack of the ABI. What is not overridden does nothing.
 pub trait Host {
@@ -62,9 +63,9 @@ pub fn install(host: impl Host + 'static) {
 }
 
 fn ask<R>(default: R, call: impl FnOnce(&mut dyn Host) -> R) -> R {
-    HOST.with(|slot| match slot.borrow_mut().as_mut() {
-        Some(host) => call(host.as_mut()),
-        None => default,
+    HOST.with(|slot| match slot.try_borrow_mut().as_deref_mut() {
+        Ok(Some(host)) => call(host.as_mut()),
+        _ => default, // no host, or one that records while it is asked
     })
 }
 
@@ -72,33 +73,34 @@ fn handle(trace_id_hi: u64, trace_id_lo: u64, span_id: u64) -> SpanHandle {
     SpanHandle { trace_id_hi, trace_id_lo, span_id }
 }
 
-// SAFETY, of every function below: `abi.rs` is their only caller, and passes slices and a handle of its own.
+// SAFETY, of every function below: `abi.rs` is their only caller, and passes the buffer of this thread, of which `length`
+// bytes were written, and a handle of its own. The bytes are copied, since the buffer is written to by whoever records.
 
-unsafe fn payload<'a>(pointer: *const u8, length: usize) -> &'a [u8] {
-    slice::from_raw_parts(pointer, length)
+unsafe fn payload(pointer: *const u8, length: usize) -> Vec<u8> {
+    slice::from_raw_parts(pointer, length).to_vec()
 }
 
-pub(crate) unsafe fn start_span(pointer: *const u8, length: usize, handle_out: &mut SpanHandle) {
-    *handle_out = ask(SpanHandle::INVALID, |host| host.start_span(payload(pointer, length)));
+pub(crate) unsafe fn start_span(pointer: *const u8, length: usize, handle_out: *mut SpanHandle) {
+    *handle_out = ask(SpanHandle::INVALID, |host| host.start_span(&payload(pointer, length)));
 }
 
 pub(crate) unsafe fn set_attribute(hi: u64, lo: u64, id: u64, pointer: *const u8, length: usize) {
-    ask((), |host| host.set_attribute(handle(hi, lo, id), payload(pointer, length)));
+    ask((), |host| host.set_attribute(handle(hi, lo, id), &payload(pointer, length)));
 }
 
 pub(crate) unsafe fn set_status(hi: u64, lo: u64, id: u64, pointer: *const u8, length: usize) {
-    ask((), |host| host.set_status(handle(hi, lo, id), payload(pointer, length)));
+    ask((), |host| host.set_status(handle(hi, lo, id), &payload(pointer, length)));
 }
 
 pub(crate) unsafe fn add_event(hi: u64, lo: u64, id: u64, pointer: *const u8, length: usize) {
-    ask((), |host| host.add_event(handle(hi, lo, id), payload(pointer, length)));
+    ask((), |host| host.add_event(handle(hi, lo, id), &payload(pointer, length)));
 }
 
 pub(crate) unsafe fn end_span(hi: u64, lo: u64, id: u64, end_time_unix_nanos: u64) {
     ask((), |host| host.end_span(handle(hi, lo, id), end_time_unix_nanos));
 }
 
-pub(crate) unsafe fn current_span(handle_out: &mut SpanHandle) -> u32 {
+pub(crate) unsafe fn current_span(handle_out: *mut SpanHandle) -> u32 {
     match ask(None, |host| host.current_span()) {
         Some(found) => {
             *handle_out = found;

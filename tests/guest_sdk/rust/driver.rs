@@ -2,7 +2,7 @@
 //! empty one, a handle as three decimal numbers. Prints every host call as one line. What a builder borrows is leaked.
 
 use bext_tracer::native::{self, Host};
-use bext_tracer::{EventBuilder, KeyValue, Span, SpanBuilder, SpanHandle, SpanKind, StatusCode, TraceParent, Value};
+use bext_tracer::{KeyValue, Link, Span, SpanBuilder, SpanHandle, SpanKind, StatusCode, TraceParent, Value};
 use std::cell::Cell;
 use std::io::Read;
 
@@ -90,17 +90,36 @@ impl Words<'_> {
     fn attribute(&mut self) -> KeyValue<'static> {
         KeyValue::new(self.text(), self.value())
     }
-    fn buffer(&mut self) -> &'static mut [u8] {
-        vec![0xa5; self.number()].leak()
-    }
 }
 
 fn print_handle(handle: SpanHandle) {
     println!("handle {} ", words(handle));
 }
 
-fn start(span: &mut SpanBuilder) {
-    print_handle(span.start().into_handle());
+fn leak<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
+/// A span, or an event, as the commands describe it piece by piece.
+struct Pieces {
+    span: SpanBuilder<'static>,
+    event: &'static [u8],
+    event_time: u64,
+    attributes: Vec<KeyValue<'static>>,
+    links: Vec<Link<'static>>,
+}
+
+impl Pieces {
+    fn of(name: &'static [u8], kind: SpanKind) -> Self {
+        let span = Span::builder(name).kind(kind);
+        Pieces { span, event: name, event_time: 0, attributes: Vec::new(), links: Vec::new() }
+    }
+    fn start(&self) {
+        print_handle(self.span.attributes(&self.attributes).links(&self.links).start().into_handle());
+    }
+    fn add(&self, span: SpanHandle) {
+        span.event(self.event).attributes(&self.attributes).time(self.event_time).add();
+    }
 }
 
 fn set_typed(span: SpanHandle) {
@@ -162,36 +181,29 @@ fn main() {
     std::io::stdin().read_to_string(&mut input).expect("text");
     native::install(Printer);
     let mut words = Words(input.split_ascii_whitespace());
-    let mut span: SpanBuilder<'static> = Span::builder("");
-    let mut event: EventBuilder<'static> = SpanHandle::INVALID.event("");
+    let mut pieces = Pieces::of(b"", SpanKind::Internal);
     let mut blocks = Blocks(Vec::new());
     while let Some(command) = words.0.next() {
         match command {
             "span" => {
-                let buffer = words.buffer();
-                span = Span::builder(words.text());
-                span.with_buffer(buffer).kind(words.kind());
+                let _capacity = words.number::<usize>();
+                pieces = Pieces::of(words.text(), words.kind());
             }
-            "parent" => drop(span.parent(&words.handle())),
+            "parent" => pieces.span = pieces.span.parent(leak(words.handle())),
             "remote" => {
-                let parent = TraceParent { handle: words.handle(), flags: words.number() };
-                span.remote_parent(parent, words.text());
+                let parent = leak(TraceParent { handle: words.handle(), flags: words.number() });
+                pieces.span = pieces.span.remote_parent(parent, words.text());
             }
-            "attr" => drop(span.attr(words.text(), words.value())),
-            "link" => {
-                let other = Box::leak(Box::new(words.handle()));
-                span.link_with(other, words.list(Words::attribute));
-            }
-            "time" => drop(span.start_time(words.number())),
-            "start" => start(&mut span),
+            "attr" | "event_attr" => pieces.attributes.push(words.attribute()),
+            "link" => pieces.links.push(Link::new(leak(words.handle()), words.list(Words::attribute))),
+            "time" => pieces.span = pieces.span.start_time(words.number()),
+            "start" => pieces.start(),
             "event" => {
-                let buffer = words.buffer();
-                event = SpanHandle::INVALID.event(words.text());
-                event.with_buffer(buffer);
+                let _capacity = words.number::<usize>();
+                pieces = Pieces::of(words.text(), SpanKind::Internal);
             }
-            "event_attr" => drop(event.attr(words.text(), words.value())),
-            "event_time" => drop(event.time(words.number())),
-            "add" => event.on(&words.handle()).add(),
+            "event_time" => pieces.event_time = words.number(),
+            "add" => pieces.add(words.handle()),
             "short_child" => {
                 let (name, kind) = (words.text(), words.kind());
                 print_handle(words.handle().child(name, kind).into_handle());

@@ -1,7 +1,7 @@
 //! events_and_status - events with and without attributes and time, and the rules of the status.
 #![no_std]
 
-use bext_tracer::{Span, SpanKind, StatusCode};
+use bext_tracer::{KeyValue, Span, SpanKind, StatusCode};
 
 const T: u64 = 1_700_000_000_000_000_000;
 
@@ -9,7 +9,8 @@ const T: u64 = 1_700_000_000_000_000_000;
 pub extern "C" fn on_request_complete(_event_json: *const u8, _length: usize) -> i32 {
     let failed = Span::root("failed", SpanKind::Client);
     failed.add_event("attempt");
-    failed.event("attempt").attr("n", 2).attr("codes", &[503_i64, 504]).attr("reason", "busy").add();
+    let attempt = [KeyValue::new("n", 2), KeyValue::new("codes", &[503_i64, 504]), KeyValue::new("reason", "busy")];
+    failed.event("attempt").attributes(&attempt).add();
     failed.event("gave up").time(T).add();
     failed.set_error("no answer");
     failed.end();

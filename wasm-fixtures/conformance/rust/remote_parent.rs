@@ -7,7 +7,8 @@ const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-
 const CUT_OFF: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0";
 
 fn start_server(name: &str, traceparent: &str, tracestate: &str) -> Span {
-    Span::builder(name).kind(SpanKind::Server).remote_parent(TraceParent::parse(traceparent), tracestate).start()
+    let parent = TraceParent::parse(traceparent);
+    Span::builder(name).kind(SpanKind::Server).remote_parent(parent.as_ref(), tracestate).start()
 }
 
 #[no_mangle]

@@ -12,7 +12,7 @@ fn work(parent: &SpanHandle) {
     work.set_ok();
 }
 
-fn serve(name: &str, parent: Option<TraceParent>) {
+fn serve(name: &str, parent: Option<&TraceParent>) {
     let span = Span::builder(name).kind(SpanKind::Server).remote_parent(parent, "vendor=value").start();
     work(&span);
 }
@@ -21,7 +21,7 @@ fn serve(name: &str, parent: Option<TraceParent>) {
 pub extern "C" fn on_request_complete(_event_json: *const u8, _length: usize) -> i32 {
     work(&SpanHandle::INVALID);
     let parent = TraceParent::parse(NOT_SAMPLED);
-    serve("not sampled", parent);
-    serve("sampled", parent.map(|parent| TraceParent { flags: 1, ..parent }));
+    serve("not sampled", parent.as_ref());
+    serve("sampled", parent.map(|parent| TraceParent { flags: 1, ..parent }).as_ref());
     0
 }
