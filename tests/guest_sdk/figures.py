@@ -62,7 +62,10 @@ def fuel_of(guest: Guest) -> int:
 
 
 TABLES: Final[dict[str, tuple[Row, Callable[[], list[Row]]]]] = {
-    "added": (("SDK", "built with", "the SDK", "the guest's own", "together", "`wasm-opt -Oz`"), lambda: [added_row(build) for build in BUILDS]),
+    "added": (
+        ("SDK", "built with", "the SDK", "the guest's own", "together", "`wasm-opt -Oz`"),
+        lambda: [added_row(build) for build in BUILDS],
+    ),
     "fixtures": (
         ("SDK", "`hello_span.wasm`, bytes", "`hello_span`, instructions", "a span, instructions"),
         lambda: [fixture_row(language) for language in NAMES],

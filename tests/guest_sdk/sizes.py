@@ -35,7 +35,7 @@ LINK: Final = ("--no-entry", "-zstack-size=32768", "--strip-all", "--compress-re
 OPTIMIZER: Final = "wasm-opt"
 STRIPPED: Final = ("--strip-debug", "--strip-producers", "--strip-target-features")
 FREESTANDING_CPP: Final = ("-std=c++17", "-fno-exceptions", "-fno-rtti")
-CLANGS_CPP: Final = (*FREESTANDING_CPP, "-mbulk-memory")
+CLANG_OPTIONS: Final = ("--target=wasm32", "-mbulk-memory", "-Oz")
 
 
 class Build(NamedTuple):
@@ -91,7 +91,7 @@ def _optimize(module: Path) -> None:
     """The last two options hold for every module that a linker laid out in memory as these are."""
     if shutil.which(OPTIMIZER) is None:
         raise BuildError(f"needs Debian 12's {OPTIMIZER}: apt-get install binaryen")
-    _run(OPTIMIZER, "-Oz", "--all-features", *STRIPPED, "--low-memory-unused", "--zero-filled-memory", "-o", module, module)
+    _run(OPTIMIZER, "-Oz", "--converge", "--all-features", *STRIPPED, "--low-memory-unused", "--zero-filled-memory", "-o", module, module)
 
 
 def _zig(command: str, language: str, *options: str) -> Callable[[Path, Path], None]:
@@ -111,7 +111,7 @@ def _clang(command: str, language: str, *options: str) -> Callable[[Path, Path],
 
     def compile_(source: Path, output: Path) -> None:
         compiled = output.with_suffix(".o")
-        _run(command, "--target=wasm32", "-Oz", *options, f"-I{SDK / language}", "-c", "-o", compiled, source)
+        _run(command, *CLANG_OPTIONS, *options, f"-I{SDK / language}", "-c", "-o", compiled, source)
         _run(LINKER, *LINK, "-o", output, compiled)
 
     return compile_
@@ -142,9 +142,9 @@ SUFFIXES: Final = {"C": ".c", "C++": ".cpp", "Rust": ".rs", "Go": ".go", "Zig": 
 
 BUILDS: Final = (
     Build("C", "zig cc -Oz, wasm-ld --compress-relocations", c.check, _zig("cc", "c")),
-    Build("C", "clang-14 -Oz, wasm-ld --compress-relocations", _check_clang, _clang(CLANG, "c")),
+    Build("C", "clang-14 -mbulk-memory -Oz, wasm-ld --compress-relocations", _check_clang, _clang(CLANG, "c")),
     Build("C++", "zig c++ -Oz, wasm-ld --compress-relocations", cpp.check, _zig("c++", "cpp", *FREESTANDING_CPP, "-nostdinc++")),
-    Build("C++", "clang++-14 -Oz, wasm-ld --compress-relocations", _check_clang, _clang("clang++-14", "cpp", *CLANGS_CPP)),
+    Build("C++", "clang++-14 -mbulk-memory -Oz, wasm-ld --compress-relocations", _check_clang, _clang("clang++-14", "cpp", *FREESTANDING_CPP)),
     Build("Rust", "rustc 1.63, opt-level z, LTO, --compress-relocations", rust.check, _as_a_fixture(rust.compile_fixture)),
     Build("Zig", "ReleaseSmall", zig.check, _as_a_fixture(zig.compile_fixture)),
     Build("AssemblyScript", "asc -Oz, runtime stub", assemblyscript.check, _assemblyscript),

@@ -7,7 +7,11 @@ import (
 	"time"
 )
 
-func start(text string, other bext.Handle) bext.Handle {
+func main() {}
+
+// --- the guest ---
+
+func start_1(text string, other bext.Handle) bext.Handle {
 	parent, flags, _ := bext.ParseTraceparent(text)
 	return bext.Start("builder",
 		bext.WithKind(bext.KindConsumer),
@@ -18,11 +22,11 @@ func start(text string, other bext.Handle) bext.Handle {
 		bext.WithStartTime(time.Unix(0, 5)))
 }
 
-//go:wasmexport on_request_complete
-func onRequestComplete(text string) int32 {
+//go:wasmexport on_request_complete_1
+func onRequestComplete_1(text string) int32 {
 	root := bext.Start("root", bext.WithKind(bext.KindServer))
 	defer root.End()
-	span := start(text, root)
+	span := start_1(text, root)
 	defer span.End()
 	span.SetAttributes(
 		bext.String("str", "text"),
@@ -46,5 +50,3 @@ func onRequestComplete(text string) int32 {
 	bext.Start("below", bext.WithCurrentParent()).EndAt(time.Unix(0, 9))
 	return 0
 }
-
-func main() {}

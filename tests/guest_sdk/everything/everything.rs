@@ -3,8 +3,10 @@
 
 use bext_tracer::{current_span, dropped, KeyValue, Link, Span, SpanKind, StatusCode, TraceParent};
 
-#[no_mangle]
-pub extern "C" fn on_request_complete(event_json: *const u8, length: usize) -> i32 {
+// --- the guest ---
+
+#[export_name = "on_request_complete"]
+pub extern fn on_request_complete_1(event_json: *const u8, length: usize) -> i32 {
     let text = unsafe { core::slice::from_raw_parts(event_json, length) };
     let now = (length as u64) << 32;
     let root = Span::root("r", SpanKind::Server);

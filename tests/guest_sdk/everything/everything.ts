@@ -3,34 +3,36 @@ import { Attributes, EventBuilder, Span, SpanBuilder, SpanKind, StatusCode, Trac
 import { currentSpan, dropped, startSpan } from "bext-tracer";
 export * from "bext-tracer/exports";
 
-const BUFFER = memory.data(8192);
-const INCOMING = new Traceparent();
-const STRINGS: StaticArray<string> = ["text"];
-const BOOLS: StaticArray<bool> = [true];
-const INTS: StaticArray<i64> = [1];
-const FLOATS: StaticArray<f64> = [0.5];
+// --- the guest ---
 
-function start(text: string, other: Span): Span {
-  const span = new SpanBuilder("builder", SpanKind.Consumer, BUFFER, 8192).parent(other);
-  if (INCOMING.read(text)) span.remoteParent(INCOMING, INCOMING.flags, text);
+const BUFFER_1 = memory.data(8192);
+const INCOMING_1 = new Traceparent();
+const STRINGS_1: StaticArray<string> = ["text"];
+const BOOLS_1: StaticArray<bool> = [true];
+const INTS_1: StaticArray<i64> = [1];
+const FLOATS_1: StaticArray<f64> = [0.5];
+
+function start_1(text: string, other: Span): Span {
+  const span = new SpanBuilder("builder", SpanKind.Consumer, BUFFER_1, 8192).parent(other);
+  if (INCOMING_1.read(text)) span.remoteParent(INCOMING_1, INCOMING_1.flags, text);
   return span.set("key", text).link(other, new Attributes().set("key", 1)).link(other).startTime(5).start();
 }
 
-export function on_request_complete(eventJson: usize, length: u32): i32 {
+export function on_request_complete_1(eventJson: usize, length: u32): i32 {
   const text = "text";
   const root = startSpan("root", SpanKind.Server);
-  const span = start(text, root);
+  const span = start_1(text, root);
   span.set("str", "text");
   span.set("bool", true);
   span.set("i64", dropped());
   span.set("f64", 0.5);
-  span.set("str_array", STRINGS);
-  span.set("bool_array", BOOLS);
-  span.set("i64_array", INTS);
-  span.set("f64_array", FLOATS);
-  span.writeTraceparent(BUFFER);
+  span.set("str_array", STRINGS_1);
+  span.set("bool_array", BOOLS_1);
+  span.set("i64_array", INTS_1);
+  span.set("f64_array", FLOATS_1);
+  span.writeTraceparent(BUFFER_1);
   span.addEvent("event");
-  new EventBuilder("event", BUFFER, 8192).set("key", 1).time(7).addTo(span);
+  new EventBuilder("event", BUFFER_1, 8192).set("key", 1).time(7).addTo(span);
   span.setStatus(StatusCode.Unset);
   span.setError(text);
   span.setOk();
