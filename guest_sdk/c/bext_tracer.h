@@ -1016,13 +1016,17 @@ BEXT_IMPL static uint8_t *bext_impl_item(uint8_t *at, uint32_t type, const void 
 #define BEXT_IMPL_WRITTEN(at) ((uint32_t)((at) - bext_impl.scratch))
 #define BEXT_IMPL_IDS(handle) (handle)->trace_id_hi, (handle)->trace_id_lo, (handle)->span_id
 
-BEXT_IMPL void bext_impl_init(bext_span_builder *builder, const char *name, uint32_t length, uint32_t kind) {
+BEXT_IMPL static void bext_impl_clear(void *at, uint32_t size) {
 #if defined(__wasm_bulk_memory__) || defined(__wasm_bulk_memory_opt__)
-  __builtin_memset(builder, 0, sizeof *builder); /* an instruction */
+  __builtin_memset(at, 0, size); /* an instruction */
 #else
-  bext_impl_word *word = (bext_impl_word *)builder;
-  while (word != (bext_impl_word *)(builder + 1)) *word++ = 0;
+  bext_impl_word *word = (bext_impl_word *)at;
+  for (; size != 0; size -= 8) *word++ = 0;
 #endif
+}
+
+BEXT_IMPL void bext_impl_init(bext_span_builder *builder, const char *name, uint32_t length, uint32_t kind) {
+  bext_impl_clear(builder, sizeof *builder);
   builder->kind = kind;
   builder->name_length = length;
   builder->name.address = name;
@@ -1032,7 +1036,7 @@ BEXT_IMPL void bext_impl_start(bext_handle *out, const bext_span_builder *builde
   const bext_handle *parent = (const bext_handle *)builder->parent.address;
   uint8_t *end;
   if (parent != NULL && !builder->parent_is_remote && bext_impl_is_invalid(parent)) {
-    out->trace_id_hi = out->trace_id_lo = out->span_id = 0;
+    bext_impl_clear(out, sizeof *out);
     return;
   }
   end = bext_impl_struct(bext_impl.scratch, bext_impl_span_fields, builder);
