@@ -144,7 +144,9 @@ BUILDS: Final = (
     Build("C", "zig cc -Oz, wasm-ld --compress-relocations", c.check, _zig("cc", "c")),
     Build("C", "clang-14 -mbulk-memory -Oz, wasm-ld --compress-relocations", _check_clang, _clang(CLANG, "c")),
     Build("C++", "zig c++ -Oz, wasm-ld --compress-relocations", cpp.check, _zig("c++", "cpp", *FREESTANDING_CPP, "-nostdinc++")),
-    Build("C++", "clang++-14 -mbulk-memory -Oz, wasm-ld --compress-relocations", _check_clang, _clang("clang++-14", "cpp", *FREESTANDING_CPP)),
+    Build(
+        "C++", "clang++-14 -mbulk-memory -Oz, wasm-ld --compress-relocations", _check_clang, _clang("clang++-14", "cpp", *FREESTANDING_CPP)
+    ),
     Build("Rust", "rustc 1.63, opt-level z, LTO, --compress-relocations", rust.check, _as_a_fixture(rust.compile_fixture)),
     Build("Zig", "ReleaseSmall", zig.check, _as_a_fixture(zig.compile_fixture)),
     Build("AssemblyScript", "asc -Oz, runtime stub", assemblyscript.check, _assemblyscript),
