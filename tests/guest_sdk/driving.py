@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import subprocess
 from collections.abc import Iterable
@@ -130,3 +131,16 @@ def in_field_order(fields: dict[str, Any]) -> dict[str, Any]:
 def dropped(lines: Iterable[str]) -> int:
     """What the last `dropped` command printed."""
     return [int(line.removeprefix("dropped ")) for line in lines if line.startswith("dropped ")][-1]
+
+
+def blocks_come_and_go(chance: float) -> list[str]:
+    """Commands that allocate 2,000 blocks and free all of them, each soon and in any order: more at once, the smaller the chance."""
+    generator = random.Random(5)
+    held: list[int] = []
+    commands: list[str] = []
+    for index in range(2000):
+        commands.append(f"alloc {generator.choice([1, 7, 8, 9, 100, 1000, 5000])}")
+        held.append(index)
+        while len(held) > 8 or (held and generator.random() < chance):
+            commands.append(f"free {held.pop(generator.randrange(len(held)))}")
+    return commands + [f"free {index}" for index in held]

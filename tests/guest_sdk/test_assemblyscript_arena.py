@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
-from guest_sdk import assemblyscript_driving
+from guest_sdk import assemblyscript_driving, driving
 from guest_sdk.driving import Driver
 
 pytestmark = pytest.mark.toolchain
@@ -46,15 +44,6 @@ def test_foreign_pointers_and_second_frees_are_ignored(driver: Driver):
 
 def test_blocks_never_overlap(driver: Driver):
     """The driver fills each block with its own byte, and checks it when the block is freed."""
-    generator = random.Random(5)
-    held: list[int] = []
-    commands: list[str] = []
-    for index in range(2000):
-        commands.append(f"alloc {generator.choice([1, 7, 8, 9, 100, 1000, 5000])}")
-        held.append(index)
-        while len(held) > 8 or (held and generator.random() < 0.4):
-            commands.append(f"free {held.pop(generator.randrange(len(held)))}")
-    commands += [f"free {index}" for index in held]
-    lines = driver.run(*commands, f"alloc {ARENA - 8}")
+    lines = driver.run(*driving.blocks_come_and_go(0.4), f"alloc {ARENA - 8}")
     assert lines[-1] == "alloc some"
     assert lines.count("alloc some") > 1500
